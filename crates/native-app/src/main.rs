@@ -1,0 +1,3 @@
+//! The binary `stratus`.
+
+fn main() {}
