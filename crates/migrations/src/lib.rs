@@ -1,1 +1,36 @@
-//! Under construction.
+//! Numbered SQL files, bundled into the program, applied once and tracked; and the generated
+//! columns and indexes of `documents`, which come without a migration.
+//!
+//! A [`MigrationSet`] is applied with [`apply`] and looked at with [`status`]. The sets of this
+//! repository are [`CORE`], [`DOCUMENTS`] and [`EVENTS`]; each can be had without the others,
+//! except that `DOCUMENTS` requires `EVENTS`. `cargo xtask codegen` writes them from
+//! `migrations/` by [`codegen::bundle`].
+//!
+//! # Invariants
+//!
+//! - A migration and its record are one batch: either both are there or neither.
+//! - A migration is applied once, however many processes start at the same time.
+//! - A migration that was released is never edited: the generator compares checksums.
+//! - Nothing here drops anything, but for [`drop_indexes`], which is asked to.
+//! - No clock, no file, no runtime: it runs where the database is, Workers included.
+//! - No domain: of documents only the name of the table and of its column `data` are known.
+
+mod apply;
+mod bundle;
+pub mod codegen;
+mod columns;
+mod error;
+mod indexes;
+mod schema;
+mod set;
+mod split;
+mod status;
+
+pub use apply::apply;
+pub use bundle::{CORE, DOCUMENTS, EVENTS};
+pub use columns::{GeneratedColumn, ensure_generated_columns};
+pub use error::MigrationError;
+pub use indexes::{IndexDefinition, drop_indexes, ensure_indexes, obsolete_indexes};
+pub use set::{Migration, MigrationSet};
+pub use split::{SplitError, split};
+pub use status::{MigrationState, MigrationStatus, Status, status};

@@ -1,0 +1,170 @@
+//! Collections, checked and compiled: what everything but their author works with.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+use stratus_access::{Action, Caller, Grants, resolve};
+
+use crate::{
+    definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
+    physical::{Column, Index, Physical},
+};
+
+/// A field, compiled.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name in its object.
+    pub(crate) name: String,
+    /// Its dotted path in the document.
+    pub(crate) path: String,
+    pub(crate) definition: FieldDefinition,
+    pub(crate) kind: FieldKind,
+    pub(crate) pattern: Option<Regex>,
+    /// The default, as it is stored.
+    pub(crate) default: Option<Json>,
+}
+
+impl Field {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its author wrote.
+    pub fn definition(&self) -> &FieldDefinition {
+        &self.definition
+    }
+
+    /// The fields of its object, if it is one.
+    pub fn fields(&self) -> &[Field] {
+        match &self.kind {
+            FieldKind::Object(shape) => &shape.fields,
+            _ => &[],
+        }
+    }
+}
+
+/// What a field is made of.
+#[derive(Clone, Debug)]
+pub(crate) enum FieldKind {
+    Plain,
+    Object(Shape),
+    Array(Box<Field>),
+    Blocks(BTreeMap<String, Shape>),
+    Reference { to: String, many: bool, strength: Strength },
+}
+
+/// The fields of a document, an object or a block.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) fields: Vec<Field>,
+}
+
+impl Shape {
+    pub(crate) fn new(fields: Vec<Field>) -> Self {
+        Self { fields }
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|it| it.name == name)
+    }
+
+    /// The field at a dotted path through objects.
+    pub(crate) fn field_at(&self, path: &str) -> Option<&Field> {
+        let mut names = path.split('.');
+        let first = self.field(names.next()?)?;
+        names.try_fold(first, |field, name| field.fields().iter().find(|it| it.name == name))
+    }
+}
+
+/// A collection, checked and compiled.
+#[derive(Clone, Debug)]
+pub struct Collection {
+    definition: CollectionDefinition,
+    shape: Shape,
+    physical: Physical,
+    canonical: String,
+    type_version: i64,
+}
+
+impl Collection {
+    /// Checks and compiles a definition by itself; the registry checks what it points at.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn compile(definition: CollectionDefinition) -> Result<Self, DefinitionError> {
+        let shape = check(&definition)?;
+        let physical = Physical::of(&definition, &shape)?;
+        let canonical = definition.canonical();
+        let type_version = type_version(&canonical);
+        Ok(Self { definition, shape, physical, canonical, type_version })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.definition.name
+    }
+
+    /// What its author wrote.
+    pub fn definition(&self) -> &CollectionDefinition {
+        &self.definition
+    }
+
+    /// Its fields, in order.
+    pub fn fields(&self) -> &[Field] {
+        &self.shape.fields
+    }
+
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The field at a dotted path through objects.
+    pub fn field_at(&self, path: &str) -> Option<&Field> {
+        self.shape.field_at(path)
+    }
+
+    /// Its base grants.
+    pub fn grants(&self) -> &Grants {
+        &self.definition.grants
+    }
+
+    /// Whether its base grants let a caller do something.
+    pub fn allows(&self, caller: &Caller, action: Action) -> bool {
+        resolve(caller, action, &[], self.grants())
+    }
+
+    /// The locale of requests that name none.
+    pub fn default_locale(&self) -> &str {
+        &self.definition.default_locale
+    }
+
+    /// The generated columns that it needs.
+    pub fn columns(&self) -> &[Column] {
+        &self.physical.columns
+    }
+
+    /// The indexes that it needs.
+    pub fn indexes(&self) -> &[Index] {
+        &self.physical.indexes
+    }
+
+    /// The fingerprint of its definition as an integer of 48 bits, which each row repeats: a row
+    /// with another one was written under another definition.
+    pub fn type_version(&self) -> i64 {
+        self.type_version
+    }
+
+    pub(crate) fn canonical(&self) -> &str {
+        &self.canonical
+    }
+}
+
+/// A fingerprint and not a count: every program computes the same one without asking the database.
+fn type_version(canonical: &str) -> i64 {
+    let digest = Sha256::digest(canonical.as_bytes());
+    digest[..6].iter().fold(0, |sum, byte| sum << 8 | i64::from(*byte))
+}

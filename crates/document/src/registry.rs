@@ -1,0 +1,107 @@
+//! All collections of a program: compiled once, never changed while it runs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    collection::{Collection, Field, FieldKind},
+    definition::{CollectionDefinition, DefinitionError, DefinitionProblem},
+    physical::{Column, Index, hex},
+};
+
+/// Changes whenever the bytes of an answer may change though nothing was written.
+const WIRE_VERSION: &str = "stratus-wire-1";
+
+/// All collections of a program.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    collections: BTreeMap<String, Arc<Collection>>,
+    fingerprint: String,
+}
+
+impl Registry {
+    /// Checks and compiles definitions.
+    ///
+    /// # Errors
+    ///
+    /// One error for each definition that can't be used: faulty in itself, a second one of its
+    /// name, or referring to a collection that is not there.
+    pub fn new(
+        definitions: impl IntoIterator<Item = CollectionDefinition>,
+    ) -> Result<Self, Vec<DefinitionError>> {
+        let mut collections = BTreeMap::new();
+        let mut errors = Vec::new();
+        for definition in definitions {
+            let name = definition.name.clone();
+            match Collection::compile(definition) {
+                Ok(compiled) => {
+                    if collections.insert(name.clone(), Arc::new(compiled)).is_some() {
+                        errors.push(DefinitionError::new(name, [DefinitionProblem::new("", "it is defined twice")]));
+                    }
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        for collection in collections.values() {
+            let mut problems = Vec::new();
+            dangling(collection.fields(), &collections, &mut problems);
+            if !problems.is_empty() && errors.is_empty() {
+                errors.push(DefinitionError::new(collection.name(), problems));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let canonical = collections.values().map(|it| it.canonical());
+        let text = [WIRE_VERSION].into_iter().chain(canonical).collect::<Vec<_>>().join("\n");
+        Ok(Self { collections, fingerprint: hex(text.as_bytes()) })
+    }
+
+    /// The collection of that name.
+    pub fn collection(&self, name: &str) -> Option<&Arc<Collection>> {
+        self.collections.get(name)
+    }
+
+    /// Every collection, by name.
+    pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        self.collections.values()
+    }
+
+    /// SHA-256 of the wire version and every definition and grant: part of tags and cache keys.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The generated columns that all collections need, each once.
+    pub fn columns(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = self.collections().flat_map(|it| it.columns().to_vec()).collect();
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.dedup();
+        columns
+    }
+
+    /// The indexes that all collections need.
+    pub fn indexes(&self) -> Vec<Index> {
+        self.collections().flat_map(|it| it.indexes().to_vec()).collect()
+    }
+}
+
+fn dangling(
+    fields: &[Field],
+    collections: &BTreeMap<String, Arc<Collection>>,
+    problems: &mut Vec<DefinitionProblem>,
+) {
+    for field in fields {
+        match &field.kind {
+            FieldKind::Reference { to, .. } if !collections.contains_key(to) => {
+                let message = format!("there is no collection `{to}` to refer to");
+                problems.push(DefinitionProblem::new(&field.path, message));
+            }
+            FieldKind::Object(shape) => dangling(&shape.fields, collections, problems),
+            FieldKind::Array(item) => dangling(std::slice::from_ref(item), collections, problems),
+            FieldKind::Blocks(blocks) => {
+                blocks.values().for_each(|shape| dangling(&shape.fields, collections, problems));
+            }
+            _ => {}
+        }
+    }
+}
