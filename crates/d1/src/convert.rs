@@ -77,7 +77,8 @@ fn from_js(value: &JsValue) -> Result<Value> {
 
 /// D1 hands a blob over as an array of numbers; a typed array is taken as well.
 fn bytes(value: &JsValue) -> Option<Vec<u8>> {
-    let sound = Array::is_array(value) || value.is_instance_of::<ArrayBuffer>() || ArrayBuffer::is_view(value);
+    let sound =
+        Array::is_array(value) || value.is_instance_of::<ArrayBuffer>() || ArrayBuffer::is_view(value);
     sound.then(|| Uint8Array::new(value).to_vec())
 }
 

@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn a_bookmark_without_one_of_d1_reads_the_primary() {
-        let at_least = |backend: Option<&str>| Consistency::AtLeast(Bookmark::new(7, backend.map(str::to_owned)));
+        let at_least =
+            |backend: Option<&str>| Consistency::AtLeast(Bookmark::new(7, backend.map(str::to_owned)));
         for (consistency, expected) in [
             (Consistency::Any, "first-unconstrained"),
             (Consistency::Primary, "first-primary"),

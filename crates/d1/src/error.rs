@@ -34,16 +34,37 @@ fn from_sqlite(what: &str, code: &str, effect: Effect) -> Error {
         }
         // The disk failed, and with it perhaps the COMMIT.
         "SQLITE_IOERR" => lost(what, effect),
-        _ if starts(&["no such table", "no such column", "no such index"]) || what.contains("has no column named") => {
+        _ if starts(&MISSING) || what.contains("has no column named") => {
             Error::MissingSchema { what: owned() }
         }
-        _ if starts(&["too many ", "LIKE or GLOB pattern too complex", "statement too long"]) => {
-            Error::TooLarge { what: owned() }
-        }
-        _ if starts(&["not authorized", "access to "]) => Error::Refused { what: owned() },
+        _ if starts(&TOO_LARGE) => Error::TooLarge { what: owned() },
+        _ if starts(&REFUSED) || what.ends_with("syntax error") => Error::Refused { what: owned() },
         _ => Error::backend(what),
     }
 }
+
+const MISSING: [&str; 3] = ["no such table", "no such column", "no such index"];
+
+const TOO_LARGE: [&str; 5] = [
+    "too many ",
+    "variable number must be",
+    "Expression tree is too large",
+    "LIKE or GLOB pattern too complex",
+    "statement too long",
+];
+
+/// SQL that could never have run, whatever is stored.
+const REFUSED: [&str; 9] = [
+    "not authorized",
+    "access to ",
+    "incomplete input",
+    "unrecognized token",
+    "no such function",
+    "no query solution",
+    "ambiguous column name",
+    "wrong number of arguments",
+    "misuse of ",
+];
 
 fn constraint(what: &str) -> Error {
     let name = what.strip_prefix("CHECK constraint failed: ").and_then(|it| it.strip_prefix(GUARD_PREFIX));
@@ -69,7 +90,7 @@ fn from_service(message: &str, effect: Effect) -> Error {
         Error::Full { reason: owned() }
     } else if has(&["too large", "too big", "too long"]) {
         Error::TooLarge { what: owned() }
-    } else if has(&["not authorized", "No SQL statements detected"]) {
+    } else if has(&["not authorized", "No SQL statements detected", "To execute a transaction"]) {
         Error::Refused { what: owned() }
     } else {
         Error::backend(message)
@@ -174,7 +195,10 @@ mod tests {
     #[test]
     fn constraints() {
         let cases = [
-            ("D1_ERROR: CHECK constraint failed: stratus_stale_revision: SQLITE_CONSTRAINT", "guard stale_revision"),
+            (
+                "D1_ERROR: CHECK constraint failed: stratus_stale_revision: SQLITE_CONSTRAINT",
+                "guard stale_revision",
+            ),
             (
                 "D1_ERROR: CHECK constraint failed: stratus_x: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_CHECK)",
                 "guard x",
@@ -213,6 +237,7 @@ mod tests {
                 "missing table t has no column named c",
             ),
             ("D1_ERROR: too many SQL variables at offset 300: SQLITE_ERROR", "too large"),
+            ("D1_ERROR: variable number must be between ?1 and ?100 at offset 5: SQLITE_ERROR", "too large"),
             ("D1_ERROR: too many terms in compound SELECT: SQLITE_ERROR", "too large"),
             ("D1_ERROR: too many columns on t: SQLITE_ERROR", "too large"),
             ("D1_ERROR: LIKE or GLOB pattern too complex: SQLITE_ERROR", "too large"),
@@ -224,10 +249,12 @@ mod tests {
             ("D1_ERROR: attempt to write a readonly database: SQLITE_READONLY", "read-only"),
             ("D1_ERROR: database disk image is malformed: SQLITE_CORRUPT", "corrupt"),
             ("D1_ERROR: database is locked: SQLITE_BUSY", "unavailable"),
-            (
-                "D1_ERROR: near \"SELEC\": syntax error at offset 0: SQLITE_ERROR",
-                "backend near \"SELEC\": syntax error",
-            ),
+            ("D1_ERROR: Expression tree is too large (maximum depth 100): SQLITE_ERROR", "too large"),
+            ("D1_ERROR: near \"SELEC\": syntax error at offset 0: SQLITE_ERROR", "refused"),
+            ("D1_ERROR: incomplete input: SQLITE_ERROR", "refused"),
+            ("D1_ERROR: no such function: f at offset 7: SQLITE_ERROR", "refused"),
+            ("D1_ERROR: no query solution: SQLITE_ERROR", "refused"),
+            ("D1_ERROR: malformed JSON: SQLITE_ERROR", "backend malformed JSON"),
         ];
         check(&cases, Effect::Reads);
         check(&cases, Effect::Writes);
@@ -267,6 +294,7 @@ mod tests {
             ("D1_ERROR: Exceeded maximum DB size.", "full"),
             ("D1_ERROR: Your account has exceeded D1's maximum account storage limit.", "full"),
             ("D1_EXEC_ERROR: No SQL statements detected.", "refused"),
+            ("D1_ERROR: To execute a transaction, please use the state.storage.transaction()", "refused"),
             ("D1_TYPE_ERROR: Type 'object' not supported", "backend Type 'object' not supported"),
             // What a statement says of itself is no label and no code.
             ("D1_ERROR: d1_error: mine: SQLITE_CONSTRAINT", "constraint d1_error: mine"),

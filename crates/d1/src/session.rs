@@ -44,7 +44,8 @@ impl D1Session {
             let bound: JsValue = bare.bind(convert::params(statement)).map_err(failed)?.into();
             prepared.push(&bound);
         }
-        let answer = JsFuture::from(binding.session_batch(prepared).map_err(failed)?).await.map_err(failed)?;
+        let answer =
+            JsFuture::from(binding.session_batch(prepared).map_err(failed)?).await.map_err(failed)?;
         let rows: Result<Vec<_>> =
             Array::from(&answer).iter().map(|it| convert::rows(it.unchecked_ref::<D1Result>())).collect();
         rows.and_then(|rows| expect_one_each(rows, statements.len()))

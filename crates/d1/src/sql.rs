@@ -36,7 +36,9 @@ pub(crate) fn effect(sql: &str) -> Effect {
         Some(first) if is(first, &["SELECT", "VALUES", "EXPLAIN"]) => true,
         Some(first) if is(first, &["PRAGMA"]) => words.next().is_some_and(|it| is(it, &READING_PRAGMAS)),
         // A WITH may stand before any of them. REPLACE alone is also a function.
-        Some(first) if is(first, &["WITH"]) => !words.any(|it| is(it, &["INSERT", "UPDATE", "DELETE", "INTO"])),
+        Some(first) if is(first, &["WITH"]) => {
+            !words.any(|it| is(it, &["INSERT", "UPDATE", "DELETE", "INTO"]))
+        }
         _ => false,
     };
     if reads { Effect::Reads } else { Effect::Writes }
@@ -58,7 +60,9 @@ pub(crate) fn refuse_several(sql: &str) -> Result<()> {
             Token::Semicolon => ended = depth == 0,
             // Semicolons between BEGIN and END belong to a trigger; elsewhere these may be names.
             Token::Word(word) if trigger && opens(word) => depth += 1,
-            Token::Word(word) if trigger && word.eq_ignore_ascii_case("END") => depth = depth.saturating_sub(1),
+            Token::Word(word) if trigger && word.eq_ignore_ascii_case("END") => {
+                depth = depth.saturating_sub(1)
+            }
             Token::Word(_) | Token::Other => {}
         }
     }

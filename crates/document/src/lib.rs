@@ -1,1 +1,43 @@
-//! Under construction.
+//! Collections, documents, revisions: the document model, and all SQL of documents.
+//!
+//! A [`Registry`] holds the compiled collections. [`DocumentRepository`] is the one place that
+//! documents are read from, [`DocumentsService`] the one that they are written through.
+//!
+//! # Invariants
+//!
+//! - Every statement carries the tenant and the caller's rights; text of a statement is a function
+//!   of definitions and of a query's shape, never of a value.
+//! - Every write is one batch: version row, derived rows, guards, one event, one generation.
+//! - `data` holds what may leave the server, `data_private` the rest; they are never mixed.
+//! - No wire format but the stored JSON of fields, no HTTP, no driver.
+
+mod collection;
+mod definition;
+mod derived;
+mod document;
+mod error;
+mod install;
+mod physical;
+mod query;
+mod registry;
+mod repository;
+mod service;
+mod slug;
+mod sql;
+mod validate;
+
+pub use collection::{Collection, Field};
+pub use definition::{
+    CollectionDefinition, ColumnType, DEFAULT_LOCALE, DEFAULT_MAX_VERSIONS, DefinitionError,
+    DefinitionProblem, FieldDefinition, FieldType, SlugRule, Strength, VersionRule,
+};
+pub use document::{Document, Scope, format_time, parse_time};
+pub use error::{DocumentError, Referrer, Result};
+pub use install::{InstallError, Installed, drop_obsolete, install, stored_definitions};
+pub use physical::{Column, Direction, Index, State};
+pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
+pub use registry::Registry;
+pub use repository::{DocumentRepository, Page, View};
+pub use service::{DocumentsService, Input, Member, Precondition, Written};
+pub use slug::{MAX_SLUG_BYTES, is_slug};
+pub use validate::FieldError;

@@ -94,7 +94,7 @@ impl Column {
 
 /// Something that lists can be sorted by: a column with what the wire calls it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub(crate) struct Key {
     /// A dotted path, or a system key.
     pub(crate) name: String,
     pub(crate) column: String,
@@ -174,7 +174,8 @@ impl Index {
         let not_null = nullable.map(|(key, _)| format!(" AND {} IS NOT NULL", key.column));
         let rows = format!("type_id = '{collection}' AND {}{}", state.rows(), not_null.collect::<String>());
         let body = format!("ON documents ({columns}) WHERE {rows}");
-        let label = keys.iter().map(|(key, _)| key.column.trim_start_matches("q_")).collect::<Vec<_>>().join("_");
+        let label =
+            keys.iter().map(|(key, _)| key.column.trim_start_matches("q_")).collect::<Vec<_>>().join("_");
         let label: String = label.chars().take(40).collect();
         let name = format!(
             "ix_{}_{}_{label}_{}",
@@ -260,7 +261,8 @@ impl Physical {
                 match Key::system(bare, state).or_else(|| field.and_then(Key::field)) {
                     Some(key) => keys.push((key, direction)),
                     None => {
-                        let message = format!("`{bare}` is not a field with a single public value, nor a system key");
+                        let message =
+                            format!("`{bare}` is not a field with a single public value, nor a system key");
                         problems.push(DefinitionProblem::new("indexes", message));
                         return;
                     }

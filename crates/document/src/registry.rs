@@ -35,7 +35,10 @@ impl Registry {
             match Collection::compile(definition) {
                 Ok(compiled) => {
                     if collections.insert(name.clone(), Arc::new(compiled)).is_some() {
-                        errors.push(DefinitionError::new(name, [DefinitionProblem::new("", "it is defined twice")]));
+                        errors.push(DefinitionError::new(
+                            name,
+                            [DefinitionProblem::new("", "it is defined twice")],
+                        ));
                     }
                 }
                 Err(error) => errors.push(error),

@@ -80,7 +80,9 @@ async fn keep_records(
             statements.push(records::adopt(&it.migration, if at > 0 { at } else { clock.now() }));
         }
     }
-    session.batch(&statements).await?;
+    if !statements.is_empty() {
+        session.batch(&statements).await?;
+    }
     Ok(())
 }
 

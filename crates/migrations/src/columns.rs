@@ -1,10 +1,10 @@
 //! Generated columns: a new queryable field needs no migration.
 
-use stratus_storage::{Clock, Consistency, Database, Session, Statement};
+use stratus_storage::{Clock, Database};
 
 use crate::{
     MigrationError,
-    schema::{Kind, Schema, is_name, record},
+    schema::{Kind, Wanted, ensure, is_name},
 };
 
 /// A VIRTUAL column of `documents` that extracts one member of `data`.
@@ -62,38 +62,83 @@ pub async fn ensure_generated_columns(
 ) -> Result<Vec<String>, MigrationError> {
     let wanted = columns
         .iter()
-        .map(|it| Ok((it.name.as_str(), it.definition()?)))
+        .map(|it| Ok(Wanted { name: it.name.clone(), definition: it.definition()? }))
         .collect::<Result<Vec<_>, MigrationError>>()?;
-    let session = database.session(Consistency::Primary);
-    let limit = database.limits().columns;
-    match add_missing(&*session, clock, &wanted, limit).await {
-        // Another program may have added one in between; a second look tells.
-        Err(MigrationError::Storage(_)) => add_missing(&*session, clock, &wanted, limit).await,
-        result => result,
+    ensure(database, clock, Kind::Column, &wanted).await
+}
+
+/// Whether a text is `$` and then member names: `.name`, or `."any name"` without what would need
+/// an escape.
+fn is_path(path: &str) -> bool {
+    let Some(mut rest) = path.strip_prefix('$').filter(|rest| !rest.is_empty()) else { return false };
+    while !rest.is_empty() {
+        let Some(member) = rest.strip_prefix('.') else { return false };
+        let after = match member.strip_prefix('"') {
+            Some(quoted) => quoted.split_once('"').filter(|(name, _)| is_quotable(name)).map(|it| it.1),
+            None => {
+                let end = member.find(|it: char| !is_plain(it)).unwrap_or(member.len());
+                (end > 0).then(|| &member[end..])
+            }
+        };
+        let Some(after) = after else { return false };
+        rest = after;
     }
+    true
 }
 
-async fn add_missing(
-    session: &dyn Session,
-    clock: &dyn Clock,
-    wanted: &[(&str, String)],
-    limit: usize,
-) -> Result<Vec<String>, MigrationError> {
-    let plan = Plan::of(&Schema::read(session).await?, wanted, limit)?;
-    let mut statements: Vec<_> = plan
-        .missing
-        .iter()
-        .map(|(_, definition)| Statement::bare(format!("ALTER TABLE documents ADD COLUMN {definition}")))
-        .collect();
-    let unrecorded = plan.missing.iter().chain(&plan.unrecorded);
-    statements.extend(unrecorded.map(|(name, definition)| record(Kind::Column, name, definition, clock)));
-    session.batch(&statements).await?;
-    Ok(plan.missing.into_iter().map(|(name, _)| name).collect())
+fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_'
 }
 
-/// What there is to do: names with definitions.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Plan {
-    missing: Vec<(String, String)>,
-    unrecorded: Vec<(String, String)>,
+fn is_quotable(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|it: char| it == '\\' || it.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(name: &str, sql_type: &'static str, path: &str) -> GeneratedColumn {
+        GeneratedColumn { name: name.to_owned(), sql_type, path: path.to_owned() }
+    }
+
+    #[test]
+    fn a_definition_quotes_its_path() {
+        let definition = |path| column("q_a_t", "TEXT", path).definition().unwrap();
+        assert_eq!(
+            definition("$.a.b"),
+            "q_a_t TEXT GENERATED ALWAYS AS (json_extract(data, '$.a.b')) VIRTUAL"
+        );
+        assert_eq!(
+            definition("$.\"it's; --\".b"),
+            "q_a_t TEXT GENERATED ALWAYS AS (json_extract(data, '$.\"it''s; --\".b')) VIRTUAL"
+        );
+    }
+
+    #[test]
+    fn unsound_definitions_are_refused() {
+        for name in ["", "q_", "title", "Q_a", "q_A", "q_a b", "q_a)", "q_ą"] {
+            assert!(column(name, "TEXT", "$.a").definition().is_err(), "{name}");
+        }
+        for sql_type in ["", "text", "BLOB", "TEXT NOT NULL"] {
+            assert!(column("q_a", sql_type, "$.a").definition().is_err(), "{sql_type}");
+        }
+        for path in [
+            "",
+            "a",
+            "$",
+            "$a",
+            "$.",
+            "$..a",
+            "$.a.",
+            "$.a b",
+            "$.a'",
+            "$[0]",
+            "$.\"a",
+            "$.\"\"",
+            "$.\"a\\\"",
+        ] {
+            assert!(column("q_a", "TEXT", path).definition().is_err(), "{path}");
+        }
+    }
 }

@@ -16,11 +16,13 @@
 //! - No domain: of documents only the name of the table and of its column `data` are known.
 
 mod apply;
+#[rustfmt::skip]
 mod bundle;
 pub mod codegen;
 mod columns;
 mod error;
 mod indexes;
+mod records;
 mod schema;
 mod set;
 mod split;

@@ -106,6 +106,8 @@ pub fn refuse_transaction_control(sql: &str) -> Result<()> {
     Ok(())
 }
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// The bare words of a SQL text, without what stands in literals, quotes and comments.
 struct Words<'sql> {
     rest: &'sql [u8],
@@ -122,6 +124,10 @@ impl<'sql> Iterator for Words<'sql> {
                 b'[' => self.skip_past(tail, b"]"),
                 b'-' if tail.first() == Some(&b'-') => self.skip_past(tail, b"\n"),
                 b'/' if tail.first() == Some(&b'*') => self.skip_past(&tail[1..], b"*/"),
+                // SQLite takes it for white space where a word could begin.
+                _ if self.rest.starts_with(BYTE_ORDER_MARK) => {
+                    self.rest = &self.rest[BYTE_ORDER_MARK.len()..]
+                }
                 _ if is_word(first) => {
                     let end = self.rest.iter().position(|&byte| !is_word(byte)).unwrap_or(self.rest.len());
                     let (word, rest) = self.rest.split_at(end);
@@ -166,6 +172,8 @@ mod tests {
         check("CREATE TRIGGER a BEFORE INSERT ON t BEGIN SELECT RAISE(ROLLBACK, 'x'); END", true);
         check("CREATE TABLE t (x REFERENCES y DEFERRABLE INITIALLY DEFERRED)", true);
         check("PRAGMA defer_foreign_keys = on", true);
+        check("\u{feff}COMMIT", true);
+        check("INSERT OR \u{feff}\u{feff}ROLLBACK INTO t VALUES (1)", true);
     }
 
     #[test]

@@ -79,10 +79,7 @@ impl fmt::Debug for FaultyDatabase {
 
 impl Database for FaultyDatabase {
     fn session(&self, consistency: Consistency) -> Box<dyn Session> {
-        Box::new(FaultySession {
-            inner: self.inner.session(consistency),
-            script: Arc::clone(&self.script),
-        })
+        Box::new(FaultySession { inner: self.inner.session(consistency), script: Arc::clone(&self.script) })
     }
 
     fn limits(&self) -> Limits {

@@ -92,8 +92,7 @@ pub(crate) fn check(definition: &CollectionDefinition) -> Result<Shape, Definiti
 }
 
 pub(crate) fn is_collection_name(name: &str) -> bool {
-    let plain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
     (1..=63).contains(&name.len())
         && name.starts_with(|it: char| it.is_ascii_lowercase())
         && name.bytes().all(plain)
@@ -149,7 +148,8 @@ impl Checker {
         let kind = self.kind(path, &definition, Nesting { private, ..nesting });
         self.attributes(path, &definition, nesting, private);
         let pattern = definition.pattern.as_deref().and_then(|pattern| self.pattern(path, pattern));
-        let mut field = Field { name: name.to_owned(), path: path.to_owned(), kind, pattern, default: None, definition };
+        let mut field =
+            Field { name: name.to_owned(), path: path.to_owned(), kind, pattern, default: None, definition };
         if let Some(default) = field.definition.default.clone() {
             match validate::value(&field, &default, Purpose::Default) {
                 Ok(default) => field.default = Some(default),
@@ -184,7 +184,10 @@ impl Checker {
                     }
                     let fields = fields.unwrap_or_default();
                     if fields.contains_key("type") {
-                        self.fault(path, format!("`type` in the block `{name}` is taken: it names the block"));
+                        self.fault(
+                            path,
+                            format!("`type` in the block `{name}` is taken: it names the block"),
+                        );
                     }
                     blocks.insert(name.clone(), self.shape(&format!("{path}.{name}"), &fields, in_list));
                 }
@@ -226,17 +229,31 @@ impl Checker {
         let faults = [
             (definition.index && !scalar, "`index` needs a type with a single value; declare a `facet`"),
             (definition.unique && !scalar, "`unique` needs a type with a single value"),
-            ((definition.index || definition.unique) && nesting.in_list, "a value in a list can't be indexed; declare a `facet`"),
+            (
+                (definition.index || definition.unique) && nesting.in_list,
+                "a value in a list can't be indexed; declare a `facet`",
+            ),
             (definition.facet && !kind.can_be_facet(), "`facet` has no meaning for this type"),
             (definition.search && !kind.is_text(), "`search` needs text"),
-            (private && (definition.index || definition.unique || definition.facet || definition.search),
-             "a private field can't be indexed, unique, a facet or searched: answers would tell of it"),
-            (nesting.depth > 0 && (definition.private || definition.read_only),
-             "`private` and `readOnly` belong to a field of the document itself"),
-            ((definition.min_length.is_some() || definition.max_length.is_some() || definition.pattern.is_some())
-                && !kind.is_text(), "`minLength`, `maxLength` and `pattern` need text"),
-            ((definition.min.is_some() || definition.max.is_some()) && !kind.takes_range(definition.many),
-             "`min` and `max` need a number or a list"),
+            (
+                private && (definition.index || definition.unique || definition.facet || definition.search),
+                "a private field can't be indexed, unique, a facet or searched: answers would tell of it",
+            ),
+            (
+                nesting.depth > 0 && (definition.private || definition.read_only),
+                "`private` and `readOnly` belong to a field of the document itself",
+            ),
+            (
+                (definition.min_length.is_some()
+                    || definition.max_length.is_some()
+                    || definition.pattern.is_some())
+                    && !kind.is_text(),
+                "`minLength`, `maxLength` and `pattern` need text",
+            ),
+            (
+                (definition.min.is_some() || definition.max.is_some()) && !kind.takes_range(definition.many),
+                "`min` and `max` need a number or a list",
+            ),
         ];
         for (_, message) in faults.iter().filter(|(broken, _)| *broken) {
             self.fault(path, *message);

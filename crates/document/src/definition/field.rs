@@ -268,8 +268,8 @@ impl FieldType {
     /// The type of the generated column over a single value, where there is one.
     pub(crate) fn column_type(self) -> Option<ColumnType> {
         use FieldType::{
-            Boolean, Color, Date, Datetime, Email, Integer, Markdown, Media, Number, Select, Slug, Text, Textarea,
-            Url,
+            Boolean, Color, Date, Datetime, Email, Integer, Markdown, Media, Number, Select, Slug, Text,
+            Textarea, Url,
         };
         match self {
             Text | Textarea | Markdown | Date | Datetime | Email | Url | Slug | Color | Select | Media => {

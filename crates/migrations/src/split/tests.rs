@@ -97,22 +97,26 @@ fn what_never_ends_is_an_error_with_its_line() {
     check_unfinished("a;\r\n/* x; *", 2, "a comment");
     check_unfinished("/*/", 1, "a comment");
     check_unfinished("a;\n\nCREATE TRIGGER t AFTER INSERT ON a BEGIN\nSELECT 1;\nb", 3, "a trigger");
-    check_unfinished("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 WHEN 1 THEN 2 END;", 1, "a trigger");
+    check_unfinished(
+        "CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT CASE 1 WHEN 1 THEN 2 END;",
+        1,
+        "a trigger",
+    );
 }
 
 /// Something that may stand in a statement without ending it.
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
-        "[a-zA-Z_][a-zA-Z0-9_]{0,8}".prop_filter("a trigger has rules of its own", |word| !word
-            .eq_ignore_ascii_case("trigger")),
+        "[a-zA-Z_][a-zA-Z0-9_]{0,8}"
+            .prop_filter("a trigger has rules of its own", |word| !word.eq_ignore_ascii_case("trigger")),
         "[0-9]{1,4}(\\.[0-9])?",
         "'([^']|'')*'",
         "\"([^\"]|\"\")*\"",
         "`[^`]*`",
         "\\[[^\\]]*\\]",
         "[(),=<>+*?]",
-        Just("/* ; ' */ x".to_owned()),
-        Just("-- ; \" '\n x".to_owned()),
+        Just("x /* ; ' */ y".to_owned()),
+        Just("x -- ; \" '\n y".to_owned()),
         Just("ż".to_owned()),
     ]
 }

@@ -60,7 +60,8 @@ impl<'sql> Tokens<'sql> {
     fn line_comment(&mut self) -> Token<'sql> {
         let rest = &self.sql[self.at..];
         let length = rest.find('\n').unwrap_or(rest.len());
-        let is_breakpoint = rest[..length].strip_prefix("-->").is_some_and(|it| it.trim() == "statement-breakpoint");
+        let is_breakpoint =
+            rest[..length].strip_prefix("-->").is_some_and(|it| it.trim() == "statement-breakpoint");
         self.take(if is_breakpoint { TokenKind::Breakpoint } else { TokenKind::Other }, length)
     }
 }

@@ -1,0 +1,203 @@
+//! Entity tags and the conditions that clients make with them.
+//!
+//! A document has the tag `"r<revision>-<12 hex>"`. Writes compare the number alone, because the
+//! rest says how a document was shown; reads compare the whole tag. A `W/` in front is taken
+//! everywhere: proxies put it there when they recompress.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use axum::{body::Body, response::Response};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::{
+    hex,
+    problem::{Code, Problem},
+};
+
+/// How many tags a condition may name.
+const MAX_TAGS: usize = 100;
+
+/// What a 304 says again: RFC 9110 §15.4.5, and how far the answer has seen.
+const KEPT: [HeaderName; 7] = [
+    header::ETAG,
+    header::CACHE_CONTROL,
+    header::VARY,
+    header::CONTENT_LOCATION,
+    header::EXPIRES,
+    HeaderName::from_static("cdn-cache-control"),
+    HeaderName::from_static("stratus-bookmark"),
+];
+
+/// The tag of a document as it was shown: `"r<revision>-<12 hex>"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EntityTag {
+    revision: u64,
+    hash: String,
+}
+
+impl EntityTag {
+    /// The tag of a revision, shown in a way that these parts describe.
+    pub(crate) fn new(revision: u64, parts: &[&str]) -> Self {
+        // Each part with its length in front, so that no two lists of parts are the same bytes.
+        let bytes: Vec<u8> = parts
+            .iter()
+            .flat_map(|it| (it.len() as u64).to_le_bytes().into_iter().chain(it.bytes()))
+            .collect();
+        Self { revision, hash: hex::encode(&hex::sha256(&bytes)[..6]) }
+    }
+}
+
+impl fmt::Display for EntityTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"r{}-{}\"", self.revision, self.hash)
+    }
+}
+
+/// The tag of a list, or of an answer with populated references: `"l-<16 hex>"` of its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BodyTag(String);
+
+impl BodyTag {
+    /// The tag of a body.
+    pub(crate) fn new(body: &[u8]) -> Self {
+        Self(hex::encode(&hex::sha256(body)[..8]))
+    }
+}
+
+impl fmt::Display for BodyTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"l-{}\"", self.0)
+    }
+}
+
+/// Puts a tag on an answer.
+pub(crate) fn set_tag(headers: &mut HeaderMap, tag: &impl fmt::Display) {
+    if let Ok(value) = HeaderValue::try_from(tag.to_string()) {
+        headers.insert(header::ETAG, value);
+    }
+}
+
+/// What a write asks of the document's revision, by `If-Match`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Precondition {
+    /// Nothing was said.
+    None,
+    /// `*`: any revision will do.
+    Any,
+    /// One of these. None of them, if all tags are foreign: then nothing will do.
+    Revisions(Vec<u64>),
+}
+
+impl Precondition {
+    /// Reads `If-Match`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_header` when it is malformed.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Ok(match Condition::of(headers, &header::IF_MATCH)? {
+            Condition::None => Self::None,
+            Condition::Any => Self::Any,
+            Condition::Tags(tags) => Self::Revisions(tags.iter().filter_map(|it| revision(it)).collect()),
+        })
+    }
+}
+
+/// The number after `r` of an opaque tag. What follows the dash is not looked at: proxies append
+/// the name of their compression.
+fn revision(tag: &str) -> Option<u64> {
+    let rest = tag.strip_prefix("\"r")?.strip_suffix('"')?;
+    let digits = rest.split_once('-').map_or(rest, |(digits, _)| digits);
+    let is_canonical =
+        digits.bytes().all(|it| it.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    digits.parse().ok().filter(|_| is_canonical)
+}
+
+/// What a read has already, by `If-None-Match`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IfNoneMatch(Condition);
+
+impl IfNoneMatch {
+    /// Reads `If-None-Match`.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_header` when it is malformed.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        Condition::of(headers, &header::IF_NONE_MATCH).map(Self)
+    }
+
+    /// Whether the client has what has this tag. `*` has everything that exists.
+    pub(crate) fn has(&self, tag: &impl fmt::Display) -> bool {
+        match &self.0 {
+            Condition::None => false,
+            Condition::Any => true,
+            Condition::Tags(tags) => {
+                let tag = tag.to_string();
+                tags.iter().any(|it| *it == tag.strip_prefix("W/").unwrap_or(&tag))
+            }
+        }
+    }
+}
+
+/// Makes a 304 of the answer that would have been given: its body goes, and most headers.
+pub(crate) fn not_modified(answer: Response) -> Response {
+    let (mut parts, _) = answer.into_parts();
+    parts.status = StatusCode::NOT_MODIFIED;
+    let kept = KEPT.into_iter().filter_map(|name| {
+        let value = parts.headers.get(&name)?.clone();
+        Some((name, value))
+    });
+    parts.headers = kept.collect();
+    Response::from_parts(parts, Body::empty())
+}
+
+/// A condition as it was written; tags with their quotes, without `W/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Condition {
+    None,
+    Any,
+    Tags(Vec<String>),
+}
+
+impl Condition {
+    fn of(headers: &HeaderMap, name: &HeaderName) -> Result<Self, Problem> {
+        let lines: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        if lines.is_empty() {
+            return Ok(Self::None);
+        }
+        // A list over several lines is the list of them all (RFC 9110 §5.3).
+        let joined = String::from_utf8(lines.join(&b", "[..])).ok();
+        joined.as_deref().and_then(Self::parse).ok_or_else(|| {
+            let detail = format!("`{name}` is neither `*` nor a list of at most {MAX_TAGS} tags in quotes");
+            Problem::new(Code::InvalidHeader, detail)
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut rest = text.trim_matches([' ', '\t']);
+        if rest == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        while tags.len() < MAX_TAGS {
+            // Commas may stand in tags, so tags are cut off one by one.
+            let opaque = rest.strip_prefix("W/").unwrap_or(rest);
+            let end = opaque.strip_prefix('"')?.find('"')? + 2;
+            let (tag, after) = opaque.split_at(end);
+            if tag.chars().any(|it| it <= ' ' || it == '\u{7f}') {
+                return None;
+            }
+            tags.push(tag.to_owned());
+            rest = after.trim_start_matches([' ', '\t']);
+            if rest.is_empty() {
+                return Some(Self::Tags(tags));
+            }
+            rest = rest.strip_prefix(',')?.trim_start_matches([' ', '\t']);
+        }
+        None
+    }
+}

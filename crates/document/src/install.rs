@@ -1,0 +1,126 @@
+//! Makes a migrated database fit for a registry: columns, indexes, and the rows that repeat the
+//! definitions.
+
+use serde_json::Value as Json;
+use stratus_migrations::{
+    GeneratedColumn, IndexDefinition, MigrationError, drop_indexes, ensure_generated_columns, ensure_indexes,
+    obsolete_indexes,
+};
+use stratus_storage::{Clock, Consistency, Database, Statement, Value};
+
+use crate::{
+    definition::{CollectionDefinition, DefinitionError},
+    registry::Registry,
+};
+
+/// Why a database can't be made fit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    /// Columns or indexes can't be added.
+    #[error(transparent)]
+    Schema(#[from] MigrationError),
+    /// A definition that is stored can't be read.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] stratus_storage::Error),
+}
+
+/// What was added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Installed {
+    /// Names of generated columns.
+    pub columns: Vec<String>,
+    /// Names of indexes.
+    pub indexes: Vec<String>,
+}
+
+/// Adds the columns and indexes that the registry needs, and writes its definitions to
+/// `document_types`. Nothing is dropped: another version may be running beside this one.
+///
+/// # Errors
+///
+/// [`InstallError::Schema`], naming the fields, when a table would have too many columns.
+pub async fn install(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    registry: &Registry,
+) -> Result<Installed, InstallError> {
+    let columns: Vec<_> = registry
+        .columns()
+        .into_iter()
+        .map(|it| GeneratedColumn { name: it.name, sql_type: it.column_type.sql(), path: it.json_path })
+        .collect();
+    let columns = ensure_generated_columns(database, clock, &columns).await?;
+    write_definitions(database, clock, registry).await?;
+    let indexes = ensure_indexes(database, clock, &needed_indexes(registry)).await?;
+    Ok(Installed { columns, indexes })
+}
+
+/// Drops the indexes that no collection of the registry needs, and names them.
+///
+/// # Errors
+///
+/// [`InstallError::Schema`] when the database refuses.
+pub async fn drop_obsolete(
+    database: &dyn Database,
+    registry: &Registry,
+) -> Result<Vec<String>, InstallError> {
+    let obsolete = obsolete_indexes(database, &needed_indexes(registry)).await?;
+    drop_indexes(database, &obsolete).await?;
+    Ok(obsolete)
+}
+
+/// The definitions that were installed last, for programs that are given none.
+///
+/// # Errors
+///
+/// [`InstallError::Definition`] for one that this version can't read.
+pub async fn stored_definitions(database: &dyn Database) -> Result<Vec<CollectionDefinition>, InstallError> {
+    let statement = Statement::bare("SELECT schema FROM document_types WHERE is_active = 1 ORDER BY id");
+    let rows = database.session(Consistency::Primary).query(&statement).await?;
+    rows.iter().map(|row| Ok(CollectionDefinition::parse(row.text(0)?)?)).collect()
+}
+
+fn needed_indexes(registry: &Registry) -> Vec<IndexDefinition> {
+    registry.indexes().into_iter().map(|it| IndexDefinition { name: it.name, sql: it.sql }).collect()
+}
+
+async fn write_definitions(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    registry: &Registry,
+) -> Result<(), InstallError> {
+    let upsert = |collection: &std::sync::Arc<crate::Collection>| {
+        let definition = collection.definition();
+        let schema = serde_json::to_value(definition).unwrap_or(Json::Null).to_string();
+        Statement::new(
+            "INSERT INTO document_types \
+             (id, display_name, description, schema, schema_version, created_at, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO UPDATE SET \
+             display_name = excluded.display_name, description = excluded.description, \
+             schema = excluded.schema, schema_version = excluded.schema_version, \
+             is_active = 1, updated_at = excluded.updated_at WHERE schema <> excluded.schema OR is_active = 0",
+            vec![
+                collection.name().into(),
+                definition.label.as_deref().unwrap_or_else(|| collection.name()).into(),
+                definition.help.as_deref().into(),
+                schema.into(),
+                Value::Integer(collection.type_version()),
+                Value::Integer(clock.now()),
+            ],
+        )
+    };
+    let mut statements: Vec<_> = registry.collections().map(upsert).collect();
+    // A collection that is no longer defined keeps its documents; only its definition rests.
+    let names: Vec<_> = registry.collections().map(|it| it.name()).collect();
+    statements.push(Statement::new(
+        "UPDATE document_types SET is_active = 0, updated_at = ?2 \
+         WHERE is_active = 1 AND id NOT IN (SELECT value FROM json_each(?1))",
+        vec![Json::from(names).to_string().into(), Value::Integer(clock.now())],
+    ));
+    database.session(Consistency::Primary).batch(&statements).await?;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! What a list is asked for: parsed, typed by the collection, and bound to one driving index.
+
+mod compile;
+mod cursor;
+mod parse;
+
+pub(crate) use compile::{MAX_WALK, Plan, Viewer};
+pub(crate) use cursor::Cursor;
+pub(crate) use parse::locale;
+use stratus_storage::Value;
+
+use crate::physical::{Direction, Key, State};
+
+/// How many documents a page holds at most.
+pub const MAX_LIMIT: u32 = 100;
+/// How many a page holds where nothing is said.
+pub const DEFAULT_LIMIT: u32 = 20;
+
+/// A condition as the edge has split it: `filter[<field>][<operator>]=<value>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawFilter {
+    /// A dotted path, or a system key.
+    pub field: String,
+    /// The operator; `eq` where none is written.
+    pub operator: String,
+    /// The value.
+    pub value: String,
+}
+
+/// The parameters of a list, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListParams {
+    /// All of which must hold.
+    pub filters: Vec<RawFilter>,
+    /// Keys joined by commas, `-` before a descending one.
+    pub sort: Option<String>,
+    /// A number from 1 to [`MAX_LIMIT`].
+    pub limit: Option<String>,
+    /// The cursor to go on after.
+    pub after: Option<String>,
+    /// The cursor to go back from.
+    pub before: Option<String>,
+    /// `published`, `draft` or `trashed`.
+    pub state: Option<String>,
+    /// One locale.
+    pub locale: Option<String>,
+}
+
+/// A condition, typed by the collection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Filter {
+    /// A column equals a value.
+    Column { key: Key, value: Value },
+    /// One of the values of a facet equals a value.
+    Facet { field: String, column: &'static str, value: Value },
+    /// One of the references of a field points at a document.
+    Reference { field: String, target: String },
+    /// A constant that the collection decides.
+    Constant(bool),
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Position {
+    Start,
+    After(Cursor),
+    Before(Cursor),
+}
+
+/// A list query: parsed, typed, and served by one index.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    pub(crate) state: State,
+    pub(crate) locale: String,
+    pub(crate) filters: Vec<Filter>,
+    /// Without `id`, which is always the last key.
+    pub(crate) sort: Vec<(Key, Direction)>,
+    pub(crate) id_direction: Direction,
+    pub(crate) limit: u32,
+    pub(crate) position: Position,
+    /// What cursors are bound to.
+    pub(crate) fingerprint: String,
+    /// The index that drives it.
+    pub(crate) index: String,
+    /// The columns that the index answers with one value; other conditions are looked at row by row.
+    pub(crate) bound: Vec<String>,
+}
+
+impl ListQuery {
+    /// Which rows it shows.
+    pub fn state(&self) -> State {
+        self.state
+    }
+}

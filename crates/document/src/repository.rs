@@ -1,0 +1,394 @@
+//! The one place that documents are read from.
+
+use std::sync::Arc;
+
+use stratus_access::Action;
+use stratus_storage::{Clock, Database, Row, Rows, Statement, Value, parse_uuid};
+
+use crate::{
+    collection::Collection,
+    document::{COLUMN_COUNT, COLUMNS, Document, Scope},
+    error::{DocumentError, Referrer, Result},
+    physical::State,
+    query::{self, Cursor, ListQuery, MAX_LIMIT, Plan, Viewer},
+    registry::Registry,
+    sql::{Builder, right_to_read},
+};
+
+/// How a single document is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// Which of its rows.
+    pub state: State,
+    /// Only if it is of this locale.
+    pub locale: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The documents, in order.
+    pub documents: Vec<Document>,
+    /// The cursor that goes on after it, unless it is the last.
+    pub next: Option<String>,
+    /// The cursor that goes back before it, unless it is the first.
+    pub prev: Option<String>,
+}
+
+/// The one place that documents are read from.
+///
+/// Every statement carries the tenant, the collection, the visibility and the caller's rights.
+#[derive(Clone)]
+pub struct DocumentRepository {
+    pub(crate) database: Arc<dyn Database>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for DocumentRepository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DocumentRepository").finish_non_exhaustive()
+    }
+}
+
+impl DocumentRepository {
+    /// A repository over a database whose schema [`install`](crate::install) has prepared.
+    pub fn new(database: Arc<dyn Database>, registry: Arc<Registry>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, registry, clock }
+    }
+
+    /// The collections that it serves.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The collection of that name, if the caller may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`] for one that is unknown or hidden: the two look alike.
+    pub fn collection(&self, scope: &Scope, name: &str) -> Result<&Arc<Collection>> {
+        let found = self.registry.collection(name);
+        found.filter(|it| it.allows(&scope.caller, Action::Read)).ok_or(DocumentError::NotFound)
+    }
+
+    /// One document by its id.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`]; [`DocumentError::Trashed`] for callers who may recover it;
+    /// [`DocumentError::Denied`] for a state that the caller has no right to.
+    pub async fn get(&self, scope: &Scope, collection: &str, id: &str, view: &View) -> Result<Document> {
+        let collection = self.readable(scope, collection, view.state)?;
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let mut sql = Builder::default();
+        sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ");
+        sql.push(root_index(view.state)).push(" WHERE d.root_id = ").bind(id).push(" AND ");
+        self.visible(&mut sql, scope, collection, view);
+        match self.one(scope, collection, sql.finish()).await? {
+            Some(document) => Ok(document),
+            None => Err(self.absent(scope, collection, id).await?),
+        }
+    }
+
+    /// One document by its slug, below a parent or at the top.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn get_by_slug(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        slug: &str,
+        parent: Option<&str>,
+        view: &View,
+    ) -> Result<Document> {
+        let collection = self.readable(scope, collection, view.state)?;
+        if view.state == State::Trashed {
+            return Err(DocumentError::parameter(
+                "state",
+                "a document in the trash has no slug; read it by id",
+            ));
+        }
+        let locale = query::locale(collection, view.locale.as_deref())?;
+        let index = collection.indexes().iter().find(|it| {
+            it.unique && it.state == view.state && it.keys.last().is_some_and(|(key, _)| key.name == "slug")
+        });
+        let index = index.ok_or(DocumentError::NotFound)?;
+        let mut sql = Builder::default();
+        sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ").push(&index.name);
+        sql.push(" WHERE d.slug IS NOT NULL AND d.slug = ").bind(slug);
+        sql.push(" AND d.parent_root_id = ").bind(parent.unwrap_or_default()).push(" AND ");
+        self.visible(&mut sql, scope, collection, &View { locale: Some(locale), ..view.clone() });
+        self.one(scope, collection, sql.finish()).await?.ok_or(DocumentError::NotFound)
+    }
+
+    /// A page of documents.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
+    pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
+        let collection = self.readable(scope, collection, query.state)?;
+        let principals = scope.principals();
+        let viewer = Viewer { tenant: scope.tenant.as_str(), principals: &principals, now: self.clock.now() };
+        let plan = Plan::of(collection, query, &viewer);
+        let session = self.database.session(scope.consistency.clone());
+        let results = match plan.statements.as_slice() {
+            [one] => vec![session.query(one).await?],
+            several => session.batch(several).await?,
+        };
+        Walk::over(collection, query, &plan, &results)?.page()
+    }
+
+    /// The versions of a document, newest first; `before` goes on below a version number.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::Denied`] without the right to update, else those of [`get`](Self::get).
+    pub async fn versions(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        before: Option<i64>,
+    ) -> Result<(Vec<Document>, Option<i64>)> {
+        let collection = self.updatable(scope, collection)?;
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let mut sql = Builder::default();
+        self.history(&mut sql, scope, collection, id);
+        sql.push(" AND d.version_number < ").bind(Value::Integer(before.unwrap_or(i64::from(u32::MAX))));
+        sql.push(" ORDER BY d.version_number DESC LIMIT ").bind(MAX_LIMIT + 1);
+        let rows = self.database.session(scope.consistency.clone()).query(&sql.finish()).await?;
+        let mut versions = decode(collection, &rows)?;
+        if versions.is_empty() && before.is_none() {
+            return Err(self.absent(scope, collection, id).await?);
+        }
+        let more = versions.len() > MAX_LIMIT as usize;
+        versions.truncate(MAX_LIMIT as usize);
+        let next = versions.last().filter(|_| more).map(|it| it.version);
+        Ok((versions, next))
+    }
+
+    /// One version of a document.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`versions`](Self::versions).
+    pub async fn version(&self, scope: &Scope, collection: &str, id: &str, version: i64) -> Result<Document> {
+        let collection = self.updatable(scope, collection)?;
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let mut sql = Builder::default();
+        self.history(&mut sql, scope, collection, id);
+        sql.push(" AND d.version_number = ")
+            .bind(Value::integer(version).map_err(|_| DocumentError::NotFound)?);
+        match self.one(scope, collection, sql.finish()).await? {
+            Some(document) => Ok(document),
+            None => Err(self.absent(scope, collection, id).await?),
+        }
+    }
+
+    /// The documents that refer to one, as far as the caller may see them; `after` goes on beyond
+    /// the last of a page.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn referrers(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        after: u32,
+    ) -> Result<(Vec<Referrer>, Option<u32>)> {
+        let state = if self.collection(scope, collection)?.allows(&scope.caller, Action::Update) {
+            State::Draft
+        } else {
+            State::Published
+        };
+        self.get(scope, collection, id, &View { state, locale: None }).await?;
+        let statement = self.referrers_of(scope, id, false, MAX_LIMIT + 1, after);
+        let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
+        let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
+        let more = referrers.len() > MAX_LIMIT as usize;
+        referrers.truncate(MAX_LIMIT as usize);
+        Ok((referrers, more.then_some(after + MAX_LIMIT)))
+    }
+
+    /// Live rows that refer to a document and that the caller may see. Decode with [`referrer`].
+    pub(crate) fn referrers_of(
+        &self,
+        scope: &Scope,
+        id: &str,
+        strong_only: bool,
+        limit: u32,
+        skip: u32,
+    ) -> Statement {
+        let having = |action| {
+            let named = self.registry.collections().filter(|it| it.allows(&scope.caller, action));
+            serde_json::Value::from(named.map(|it| it.name()).collect::<Vec<_>>()).to_string()
+        };
+        let now = self.clock.now();
+        let mut sql = Builder::default();
+        sql.push(
+            "SELECT d.type_id AS type_id, d.root_id AS root_id, d.slug AS slug, r.field_name AS field_name, \
+             r.ref_strength AS ref_strength, d.is_published AS is_published, \
+             d.is_current_draft AS is_current_draft \
+             FROM document_references AS r INDEXED BY document_references_to \
+             CROSS JOIN documents AS d ON d.id = r.from_document_id WHERE r.tenant_id = ",
+        );
+        sql.bind(scope.tenant.as_str()).push(" AND r.to_root_id = ").bind(id);
+        sql.push(" AND d.tenant_id = r.tenant_id AND d.deleted_at IS NULL AND d.root_id <> ").bind(id);
+        if strong_only {
+            sql.push(" AND r.ref_strength = 'strong'");
+        }
+        sql.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(having(Action::Update));
+        sql.push(")) OR (d.is_published = 1 AND d.type_id IN (SELECT value FROM json_each(");
+        sql.bind(having(Action::Read)).push("))").window(State::Published, now).push("))");
+        sql.push(" ORDER BY r.from_document_id, r.field_name, r.ordinal LIMIT ").bind(limit);
+        sql.push(" OFFSET ").bind(skip);
+        sql.finish()
+    }
+
+    fn readable(&self, scope: &Scope, name: &str, state: State) -> Result<&Arc<Collection>> {
+        let collection = self.collection(scope, name)?;
+        let action = right_to_read(state);
+        if collection.allows(&scope.caller, action) {
+            Ok(collection)
+        } else {
+            Err(DocumentError::Denied { action })
+        }
+    }
+
+    fn updatable(&self, scope: &Scope, name: &str) -> Result<&Arc<Collection>> {
+        self.readable(scope, name, State::Draft)
+    }
+
+    fn visible(&self, sql: &mut Builder, scope: &Scope, collection: &Collection, view: &View) {
+        sql.rows(collection, view.state, scope.tenant.as_str());
+        if let Some(locale) = &view.locale {
+            sql.push(" AND d.locale = ").bind(locale.as_str());
+        }
+        sql.window(view.state, self.clock.now());
+        sql.granted(collection, right_to_read(view.state), &scope.principals());
+    }
+
+    /// Every live version, for those who may update.
+    fn history(&self, sql: &mut Builder, scope: &Scope, collection: &Collection, id: &str) {
+        sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY documents_version");
+        sql.push(" WHERE d.root_id = ").bind(id).push(" AND d.type_id = '").push(collection.name());
+        sql.push("' AND d.tenant_id = ").bind(scope.tenant.as_str());
+        // Trash marks the head and the public row; history below a trashed head is hidden with it.
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM documents AS h INDEXED BY documents_head WHERE h.root_id = ",
+        );
+        sql.bind(id).push(" AND h.is_current_draft = 1 AND h.deleted_at IS NOT NULL)");
+        sql.granted(collection, Action::Update, &scope.principals());
+    }
+
+    async fn one(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        sql: Statement,
+    ) -> Result<Option<Document>> {
+        let rows = self.database.session(scope.consistency.clone()).query(&sql).await?;
+        Ok(rows.first().map(|row| Document::decode(collection, row)).transpose()?)
+    }
+
+    /// Why there is nothing to show. Only callers who may recover it learn of the trash.
+    async fn absent(&self, scope: &Scope, collection: &Arc<Collection>, id: &str) -> Result<DocumentError> {
+        if !collection.allows(&scope.caller, Action::Delete) {
+            return Ok(DocumentError::NotFound);
+        }
+        let mut sql = Builder::default();
+        sql.push("SELECT 1 AS found FROM documents AS d INDEXED BY documents_head WHERE d.root_id = ")
+            .bind(id);
+        sql.push(" AND ").rows(collection, State::Trashed, scope.tenant.as_str());
+        sql.granted(collection, Action::Delete, &scope.principals());
+        let rows = self.database.session(scope.consistency.clone()).query(&sql.finish()).await?;
+        Ok(if rows.is_empty() { DocumentError::NotFound } else { DocumentError::Trashed })
+    }
+}
+
+pub(crate) fn root_index(state: State) -> &'static str {
+    match state {
+        State::Published => "documents_published",
+        State::Draft | State::Trashed => "documents_head",
+    }
+}
+
+fn decode(collection: &Arc<Collection>, rows: &Rows) -> stratus_storage::Result<Vec<Document>> {
+    rows.iter().map(|row| Document::decode(collection, row)).collect()
+}
+
+pub(crate) fn referrer(row: Row<'_>) -> stratus_storage::Result<Referrer> {
+    Ok(Referrer {
+        collection: row.text(0)?.to_owned(),
+        id: row.text(1)?.to_owned(),
+        slug: row.optional_text(2)?.map(str::to_owned),
+        field: row.text(3)?.to_owned(),
+        strength: row.text(4)?.to_owned(),
+        is_published: row.flag(5)?,
+        is_head: row.flag(6)?,
+    })
+}
+
+/// The rows of a plan's statements, put together into one page.
+struct Walk<'a> {
+    query: &'a ListQuery,
+    reversed: bool,
+    found: Vec<(Document, Cursor)>,
+    /// Where a bounded walk stopped before the page was full.
+    stopped_at: Option<Cursor>,
+}
+
+impl<'a> Walk<'a> {
+    fn over(
+        collection: &Arc<Collection>,
+        query: &'a ListQuery,
+        plan: &Plan,
+        results: &[Rows],
+    ) -> stratus_storage::Result<Self> {
+        let mut walk = Self { query, reversed: plan.reversed, found: Vec::new(), stopped_at: None };
+        for row in results.iter().flat_map(Rows::iter) {
+            if walk.stopped_at.is_some() || walk.found.len() > query.limit as usize {
+                break;
+            }
+            let keys = COLUMN_COUNT..COLUMN_COUNT + plan.key_count;
+            let values = keys.clone().map(|column| row.value(column).cloned()).collect::<Result<_, _>>()?;
+            let cursor = Cursor { values, id: row.text(1)?.to_owned() };
+            if plan.bounded {
+                let matches = row.value(keys.end)?.as_integer() == Some(1);
+                if row.integer(keys.end + 1)? == query::MAX_WALK {
+                    walk.stopped_at = Some(cursor.clone());
+                }
+                if !matches {
+                    continue;
+                }
+            }
+            walk.found.push((Document::decode(collection, row)?, cursor));
+        }
+        Ok(walk)
+    }
+
+    fn page(mut self) -> Result<Page> {
+        let limit = self.query.limit as usize;
+        let more = self.found.len() > limit;
+        self.found.truncate(limit);
+        let last = self.found.last().map(|(_, cursor)| cursor.clone());
+        // Beyond: in the direction of the walk. Behind: where it came from.
+        let beyond = if more { last } else { self.stopped_at };
+        let first = self.found.first().map(|(_, cursor)| cursor.clone());
+        let behind = if self.query.position == query::Position::Start { None } else { first };
+        let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(&self.query.fingerprint));
+        let (mut next, mut prev) = (encode(beyond), encode(behind));
+        let mut documents: Vec<_> = self.found.into_iter().map(|(document, _)| document).collect();
+        if self.reversed {
+            documents.reverse();
+            std::mem::swap(&mut next, &mut prev);
+        }
+        Ok(Page { documents, next, prev })
+    }
+}

@@ -1,0 +1,145 @@
+//! The content that a write results in: what is given, over what is there, checked as a whole.
+
+use serde_json::{Map, Value as Json};
+
+use crate::{
+    collection::{Collection, FieldKind, Shape},
+    derived::Derived,
+    error::{DocumentError, Result},
+    validate::{self, FieldError, pointer},
+};
+
+type Fields = Map<String, Json>;
+
+/// A checked content with everything that is derived from it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Content {
+    pub(crate) fields: Fields,
+    pub(crate) derived: Derived,
+}
+
+impl Content {
+    /// The content of a new document.
+    pub(crate) fn create(collection: &Collection, given: &Fields) -> Result<Self> {
+        refuse_read_only(collection, given)?;
+        let mut fields = given.clone();
+        fill_defaults(collection.shape(), &mut fields);
+        Self::check(collection, &fields)
+    }
+
+    /// The content after a replace: private and read-only fields that aren't mentioned stay.
+    pub(crate) fn replace(collection: &Collection, present: &Fields, given: &Fields) -> Result<Self> {
+        refuse_read_only(collection, given)?;
+        let mut fields = given.clone();
+        for field in collection.fields() {
+            let keeps = field.definition().private || field.definition().read_only;
+            if let Some(value) =
+                present.get(field.name()).filter(|_| keeps && !given.contains_key(field.name()))
+            {
+                fields.insert(field.name().to_owned(), value.clone());
+            }
+        }
+        fill_defaults(collection.shape(), &mut fields);
+        Self::check(collection, &fields)
+    }
+
+    /// The content after a merge patch.
+    pub(crate) fn patch(collection: &Collection, present: &Fields, given: &Fields) -> Result<Self> {
+        refuse_read_only(collection, given)?;
+        let mut fields = present.clone();
+        merge(&mut fields, given);
+        // What the patch names must be a field even if the merge removes it.
+        let unknown = given.keys().filter(|name| collection.field_at(name).is_none());
+        let unknown = unknown.map(|name| {
+            FieldError::new(pointer("/fields", name), "unknown_field", format!("there is no field `{name}`"))
+        });
+        let unknown: Vec<_> = unknown.collect();
+        if unknown.is_empty() {
+            Self::check(collection, &fields)
+        } else {
+            Err(DocumentError::Invalid(unknown))
+        }
+    }
+
+    /// Content that was stored once, as a new head.
+    pub(crate) fn restore(collection: &Collection, stored: &Fields) -> Result<Self> {
+        Self::check(collection, &known(collection, stored))
+    }
+
+    fn check(collection: &Collection, fields: &Fields) -> Result<Self> {
+        let fields = validate::content(collection, fields).map_err(DocumentError::Invalid)?;
+        let derived = Derived::of(collection, &fields);
+        match derived.too_many() {
+            Some(fault) => Err(DocumentError::Invalid(vec![fault])),
+            None => Ok(Self { fields, derived }),
+        }
+    }
+
+    /// The text of what may leave the server, and of what may not.
+    pub(crate) fn texts(&self, collection: &Collection) -> (String, String) {
+        let is_private = |name: &str| {
+            collection.fields().iter().any(|field| field.name() == name && field.definition().private)
+        };
+        let (private, public): (Fields, Fields) =
+            self.fields.clone().into_iter().partition(|(name, _)| is_private(name));
+        (Json::Object(public).to_string(), Json::Object(private).to_string())
+    }
+
+    /// The names of the fields that differ from what is there.
+    pub(crate) fn changed(&self, present: &Fields) -> Vec<String> {
+        let names = present.keys().chain(self.fields.keys().filter(|name| !present.contains_key(*name)));
+        names.filter(|name| present.get(*name) != self.fields.get(*name)).cloned().collect()
+    }
+}
+
+/// Stored content may have been written under another definition: what is no field any more goes.
+pub(crate) fn known(collection: &Collection, stored: &Fields) -> Fields {
+    let kept = stored.iter().filter(|(name, _)| collection.shape().field(name).is_some());
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn refuse_read_only(collection: &Collection, given: &Fields) -> Result<()> {
+    let refused = collection.fields().iter().filter(|field| field.definition().read_only);
+    let refused = refused.filter(|field| given.contains_key(field.name())).map(|field| {
+        let message = format!("`{}` can't be set", field.name());
+        FieldError::new(pointer("/fields", field.name()), "read_only", message)
+    });
+    let refused: Vec<_> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(DocumentError::Invalid(refused)) }
+}
+
+fn fill_defaults(shape: &Shape, fields: &mut Fields) {
+    for field in &shape.fields {
+        let is_absent = fields.get(&field.name).is_none_or(Json::is_null);
+        match (&field.default, &field.kind, fields.get_mut(&field.name)) {
+            (Some(default), _, _) if is_absent => {
+                fields.insert(field.name.clone(), default.clone());
+            }
+            (_, FieldKind::Object(inner), Some(Json::Object(members))) => fill_defaults(inner, members),
+            _ => {}
+        }
+    }
+}
+
+/// RFC 7396: `null` removes, objects merge, everything else replaces.
+fn merge(present: &mut Fields, patch: &Fields) {
+    for (name, value) in patch {
+        match value {
+            Json::Null => {
+                present.shift_remove(name);
+            }
+            Json::Object(inner) => {
+                let slot = present.entry(name.clone()).or_insert_with(|| Json::Object(Fields::new()));
+                if !slot.is_object() {
+                    *slot = Json::Object(Fields::new());
+                }
+                if let Json::Object(members) = slot {
+                    merge(members, inner);
+                }
+            }
+            other => {
+                present.insert(name.clone(), other.clone());
+            }
+        }
+    }
+}

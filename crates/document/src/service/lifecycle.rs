@@ -1,0 +1,298 @@
+//! Publish, unpublish, trash and recover.
+
+use std::sync::Arc;
+
+use stratus_access::Action;
+use stratus_events::{EventKind, Reach};
+use stratus_storage::{Bookmark, Value};
+
+use super::{
+    DocumentsService, MAX_ATTEMPTS, Precondition, Written,
+    state::Current,
+    write::{Subject, Write},
+};
+use crate::{
+    collection::Collection,
+    document::{Document, Scope},
+    error::{DocumentError, Result},
+    physical::State,
+    validate::rfc3339,
+};
+
+/// Each moves a head from the revision that was looked at (`?2`) to the next, at a time (`?3`).
+const PUBLISH: &str = "UPDATE documents SET is_published = 1, published_at = ?4, \
+     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
+const UNPUBLISH: &str = "UPDATE documents SET is_published = 0, published_at = NULL, \
+     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
+const TRASH: &str = "UPDATE documents SET deleted_at = ?3, \
+     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
+const RECOVER: &str = "UPDATE documents SET deleted_at = NULL, \
+     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NOT NULL";
+
+#[derive(Clone, Copy)]
+enum Step {
+    Publish,
+    Unpublish,
+    Trash,
+    Recover,
+}
+
+impl Step {
+    fn right(self) -> Action {
+        match self {
+            Self::Publish | Self::Unpublish => Action::Publish,
+            Self::Trash | Self::Recover => Action::Delete,
+        }
+    }
+}
+
+impl DocumentsService {
+    /// Makes the head public. Publishing a public head changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::SlugTaken`] when a clash only shows now; [`DocumentError::WouldHide`] when
+    /// the head's window is ahead and another version is visible.
+    pub async fn publish(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Written> {
+        self.step(scope, collection, id, precondition, Step::Publish).await
+    }
+
+    /// Takes the document from the public. Unpublishing what is not public changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`], [`DocumentError::Denied`], [`DocumentError::StaleRevision`].
+    pub async fn unpublish(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Written> {
+        self.step(scope, collection, id, precondition, Step::Unpublish).await
+    }
+
+    /// Puts the document in the trash: it keeps its content and gives up its slug.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::Referenced`] while live documents refer to it strongly.
+    pub async fn trash(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Written> {
+        self.step(scope, collection, id, precondition, Step::Trash).await
+    }
+
+    /// Takes the document out of the trash, as it was.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotTrashed`]; [`DocumentError::SlugTaken`] when another document has its
+    /// slug by now; [`DocumentError::MissingReference`] when a strong target is gone.
+    pub async fn recover(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+    ) -> Result<Written> {
+        self.step(scope, collection, id, precondition, Step::Recover).await
+    }
+
+    async fn step(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+        step: Step,
+    ) -> Result<Written> {
+        let collection = self.writable(scope, collection, step.right())?;
+        for _ in 0..MAX_ATTEMPTS {
+            let current = match step {
+                Step::Recover => self.current(scope, collection, id, step.right()).await?,
+                _ => self.live(scope, collection, id, step.right()).await?,
+            };
+            precondition.check(current.head.document.revision)?;
+            let done = match step {
+                Step::Publish => self.publish_head(scope, collection, &current).await,
+                Step::Unpublish => self.unpublish_root(scope, collection, &current).await,
+                Step::Trash => self.trash_root(scope, collection, &current).await,
+                Step::Recover => self.recover_root(scope, collection, &current).await,
+            };
+            match done {
+                Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
+                other => return other,
+            }
+        }
+        Err(DocumentError::Contended)
+    }
+
+    pub(super) async fn publish_head(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+    ) -> Result<Written> {
+        let head = &current.head;
+        if head.is_published {
+            return Ok(Written { document: head.document.clone(), bookmark: None });
+        }
+        let mut write = Write::begin(self, scope, collection);
+        refuse_hiding(current, head.document.publish_at, write.now)?;
+        let document = Document {
+            status: State::Published,
+            published_at: head.document.published_at.or(Some(write.now)),
+            ..stamped(current, write.now)
+        };
+        if let Some(public) = &current.public {
+            let row_id = public.document.row_id.as_str();
+            write.push("UPDATE documents SET is_published = 0 WHERE id = ?1", vec![row_id.into()]);
+            write.delete_derived(row_id);
+        }
+        write.push(
+            PUBLISH,
+            [stamp(current, &document), vec![document.published_at.map_or(Value::Null, Value::Integer)]]
+                .concat(),
+        );
+        write.guard_revision();
+        self.finish(write, current, document, EventKind::Published, Reach::Public).await
+    }
+
+    async fn unpublish_root(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+    ) -> Result<Written> {
+        if !current.is_public() {
+            return Ok(Written { document: current.head.document.clone(), bookmark: None });
+        }
+        let mut write = Write::begin(self, scope, collection);
+        let document = Document { status: State::Draft, published_at: None, ..stamped(current, write.now) };
+        write.push(UNPUBLISH, stamp(current, &document));
+        write.guard_revision();
+        if let Some(public) = &current.public {
+            let row_id = public.document.row_id.as_str();
+            let sql = "UPDATE documents SET is_published = 0, published_at = NULL WHERE id = ?1";
+            write.push(sql, vec![row_id.into()]);
+            write.delete_derived(row_id);
+        }
+        self.finish(write, current, document, EventKind::Unpublished, Reach::Public).await
+    }
+
+    async fn trash_root(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+    ) -> Result<Written> {
+        let mut write = Write::begin(self, scope, collection);
+        let document = Document { status: State::Trashed, ..stamped(current, write.now) };
+        let stamps = stamp(current, &document);
+        write.push(TRASH, stamps.clone());
+        write.guard_revision();
+        if let Some(public) = &current.public {
+            write.push(
+                "UPDATE documents SET deleted_at = ?3, updated_at = ?3, revision = ?2 + 1 WHERE id = ?1",
+                with_id(&public.document.row_id, stamps),
+            );
+        }
+        write.guard_unreferenced(&document.id);
+        let reach = reach(current);
+        self.finish(write, current, document, EventKind::Trashed, reach).await
+    }
+
+    async fn recover_root(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+    ) -> Result<Written> {
+        if !current.is_trashed() {
+            return Err(DocumentError::NotTrashed);
+        }
+        let mut write = Write::begin(self, scope, collection);
+        let status = super::write::status(current.head.is_published);
+        let document = Document { status, ..stamped(current, write.now) };
+        let stamps = stamp(current, &document);
+        write.push(RECOVER, stamps.clone());
+        write.guard_revision();
+        write.guard_recovered(&current.head.document.row_id);
+        if let Some(public) = &current.public {
+            write.push(
+                "UPDATE documents SET deleted_at = NULL, updated_at = ?3, revision = ?2 + 1 WHERE id = ?1",
+                with_id(&public.document.row_id, stamps),
+            );
+            write.guard_recovered(&public.document.row_id);
+        }
+        let reach = reach(current);
+        self.finish(write, current, document, EventKind::Recovered, reach).await
+    }
+
+    async fn finish(
+        &self,
+        write: Write<'_>,
+        current: &Current,
+        document: Document,
+        kind: EventKind,
+        reach: Reach,
+    ) -> Result<Written> {
+        let subject = Subject {
+            id: &document.id,
+            revision: current.head.document.revision,
+            slug: document.slug.as_deref(),
+            content: None,
+        };
+        let bookmark: Bookmark = write.commit(kind, reach, document.version, None, &subject).await?;
+        Ok(Written { document, bookmark: Some(bookmark) })
+    }
+}
+
+/// A public version that is visible now must not vanish because its successor's window is ahead.
+pub(super) fn refuse_hiding(current: &Current, publish_at: Option<i64>, now: i64) -> Result<()> {
+    let visible = |from: Option<i64>, to: Option<i64>| {
+        from.is_none_or(|from| from <= now) && to.is_none_or(|to| to > now)
+    };
+    let public = current.public.as_ref().or(Some(&current.head).filter(|head| head.is_published));
+    let is_visible = public.is_some_and(|it| visible(it.document.publish_at, it.document.expire_at));
+    match publish_at.filter(|&from| from > now && is_visible) {
+        Some(from) => Err(DocumentError::WouldHide { until: rfc3339(from) }),
+        None => Ok(()),
+    }
+}
+
+fn reach(current: &Current) -> Reach {
+    if current.is_public() { Reach::Public } else { Reach::Private }
+}
+
+/// The head one revision on.
+fn stamped(current: &Current, now: i64) -> Document {
+    Document { revision: current.next_revision(), updated_at: now, ..current.head.document.clone() }
+}
+
+/// The parameters of a stamp: row, revision that was looked at, time.
+fn stamp(current: &Current, document: &Document) -> Vec<Value> {
+    vec![
+        document.row_id.as_str().into(),
+        Value::Integer(current.head.document.revision),
+        Value::Integer(document.updated_at),
+    ]
+}
+
+fn with_id(row_id: &str, mut params: Vec<Value>) -> Vec<Value> {
+    if let Some(first) = params.first_mut() {
+        *first = row_id.into();
+    }
+    params
+}

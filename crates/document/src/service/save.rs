@@ -1,0 +1,309 @@
+//! Changing the draft: patch, replace, restore.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use stratus_access::Action;
+use stratus_events::{EventKind, Reach};
+use stratus_storage::{Value, mint_uuid_v7};
+
+use super::{
+    DocumentsService, Input, MAX_ATTEMPTS, Precondition, Written,
+    content::Content,
+    create::with_envelope,
+    require_for_input,
+    state::{Current, Stored},
+    write::{Subject, Write, status, time},
+};
+use crate::{
+    collection::Collection,
+    document::{Document, Scope},
+    error::{DocumentError, Result},
+    validate::FieldError,
+};
+
+/// What a save is made from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Patch(&'a Input),
+    Replace(&'a Input),
+    Version(i64),
+}
+
+impl DocumentsService {
+    /// Changes the members and fields that a merge patch names.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::StaleRevision`] when the head is at none of the expected revisions; those
+    /// of [`create`](Self::create) besides.
+    pub async fn patch(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+        input: &Input,
+    ) -> Result<Written> {
+        self.save(scope, collection, id, precondition, Source::Patch(input)).await
+    }
+
+    /// Replaces all fields. Private and read-only ones that aren't mentioned stay, and so do the
+    /// members beside `fields`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`patch`](Self::patch).
+    pub async fn replace(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+        input: &Input,
+    ) -> Result<Written> {
+        self.save(scope, collection, id, precondition, Source::Replace(input)).await
+    }
+
+    /// Makes the fields of an old version the head again, as a new version.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`] for an unknown version; those of [`patch`](Self::patch) besides.
+    pub async fn restore(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+        version: i64,
+    ) -> Result<Written> {
+        self.save(scope, collection, id, precondition, Source::Version(version)).await
+    }
+
+    async fn save(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        precondition: &Precondition,
+        source: Source<'_>,
+    ) -> Result<Written> {
+        let collection = self.writable(scope, collection, Action::Update)?;
+        if let Source::Patch(input) | Source::Replace(input) = source {
+            require_for_input(scope, collection, input)?;
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let current = self.live(scope, collection, id, Action::Update).await?;
+            precondition.check(current.head.document.revision)?;
+            let next = self.next(scope, collection, &current, source).await?;
+            match self.save_over(scope, collection, &current, next).await {
+                Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
+                other => return other,
+            }
+        }
+        Err(DocumentError::Contended)
+    }
+
+    async fn next(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+        source: Source<'_>,
+    ) -> Result<Next> {
+        let head = &current.head;
+        match source {
+            Source::Patch(input) => {
+                let empty = Map::new();
+                let given = input.fields.as_ref().unwrap_or(&empty);
+                let content = Content::patch(collection, &head.fields, given);
+                Next::of(with_envelope(content, input)?, &head.document, input, EventKind::Updated)
+            }
+            Source::Replace(input) => {
+                let Some(given) = &input.fields else {
+                    let fault = FieldError::new("/fields", "required", "a replace names all fields");
+                    return Err(DocumentError::Invalid(vec![fault]));
+                };
+                let content = Content::replace(collection, &head.fields, given);
+                Next::of(with_envelope(content, input)?, &head.document, input, EventKind::Updated)
+            }
+            Source::Version(version) => {
+                let old = self.stored_version(scope, collection, &head.document.id, version).await?;
+                let content = Content::restore(collection, &old.fields)?;
+                Next::of(content, &head.document, &Input::default(), EventKind::Restored)
+            }
+        }
+    }
+
+    async fn save_over(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+        next: Next,
+    ) -> Result<Written> {
+        let head = &current.head;
+        let same_content = next.content.fields == head.fields && next.is_same_place(&head.document);
+        let same_window =
+            next.publish_at == head.document.publish_at && next.expire_at == head.document.expire_at;
+        let publishes = next.publish && !head.is_published;
+        match (same_content, same_window, publishes) {
+            (true, true, false) => Ok(Written { document: head.document.clone(), bookmark: None }),
+            (true, true, true) => self.publish_head(scope, collection, current).await,
+            (true, false, false) => self.move_window(scope, collection, current, &next).await,
+            _ => self.new_head(scope, collection, current, &next).await,
+        }
+    }
+
+    /// A window alone is no new content: it moves on the row, and the version stays.
+    async fn move_window(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+        next: &Next,
+    ) -> Result<Written> {
+        let head = &current.head;
+        let mut write = Write::begin(self, scope, collection);
+        let document = Document {
+            publish_at: next.publish_at,
+            expire_at: next.expire_at,
+            revision: current.next_revision(),
+            updated_at: write.now,
+            ..head.document.clone()
+        };
+        write.push(
+            "UPDATE documents SET scheduled_at = ?3, expires_at = ?4, revision = ?2 + 1, updated_at = ?5 \
+             WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL",
+            vec![
+                document.row_id.as_str().into(),
+                Value::Integer(head.document.revision),
+                time(next.publish_at),
+                time(next.expire_at),
+                Value::Integer(document.updated_at),
+            ],
+        );
+        write.guard_revision();
+        let subject =
+            Subject { id: &document.id, revision: head.document.revision, slug: None, content: None };
+        let reach = if head.is_published { Reach::Public } else { Reach::Private };
+        let bookmark = write.commit(EventKind::Scheduled, reach, document.version, None, &subject).await?;
+        Ok(Written { document, bookmark: Some(bookmark) })
+    }
+
+    async fn new_head(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+        next: &Next,
+    ) -> Result<Written> {
+        let head = &current.head;
+        let mut write = Write::begin(self, scope, collection);
+        if next.publish {
+            next.refuse_hiding(current, write.now)?;
+        }
+        let document = Document {
+            row_id: mint_uuid_v7(&*self.clock, &*self.entropy),
+            slug: next.slug.clone(),
+            locale: next.locale.clone(),
+            parent: next.parent.clone(),
+            status: status(next.publish),
+            version: head.document.version + 1,
+            revision: current.next_revision(),
+            updated_at: write.now,
+            published_at: head.document.published_at.or(next.publish.then_some(write.now)),
+            publish_at: next.publish_at,
+            expire_at: next.expire_at,
+            fields: next.content.texts(collection).0,
+            ..head.document.clone()
+        };
+        write.push(
+            "UPDATE documents SET is_current_draft = 0, is_published = ?3 \
+             WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL",
+            vec![
+                head.document.row_id.as_str().into(),
+                Value::Integer(head.document.revision),
+                (head.is_published && !next.publish).into(),
+            ],
+        );
+        write.guard_revision();
+        if !head.is_published || next.publish {
+            write.delete_derived(&head.document.row_id);
+        }
+        if let Some(public) = current.public.as_ref().filter(|_| next.publish) {
+            write.push(
+                "UPDATE documents SET is_published = 0 WHERE id = ?1",
+                vec![public.document.row_id.as_str().into()],
+            );
+            write.delete_derived(&public.document.row_id);
+        }
+        write.guard_targets(&next.content);
+        if let Some(parent) = document.parent.as_ref().filter(|_| document.parent != head.document.parent) {
+            write.guard_parent(parent);
+        }
+        let row = Stored { document, fields: Map::new(), is_published: next.publish };
+        write.insert(&row, &next.content)?;
+        let document = row.document;
+        write.prune(&document.id, document.version);
+        let subject = Subject {
+            id: &document.id,
+            revision: head.document.revision,
+            slug: document.slug.as_deref(),
+            content: Some(&next.content),
+        };
+        let reach = if next.publish { Reach::Public } else { Reach::Private };
+        let kind =
+            if next.publish && next.kind == EventKind::Updated { EventKind::Published } else { next.kind };
+        let changed = Some(next.content.changed(&head.fields));
+        let bookmark = write.commit(kind, reach, document.version, changed, &subject).await?;
+        Ok(Written { document, bookmark: Some(bookmark) })
+    }
+}
+
+/// What a save shall leave behind.
+struct Next {
+    content: Content,
+    slug: Option<String>,
+    locale: String,
+    parent: Option<String>,
+    publish_at: Option<i64>,
+    expire_at: Option<i64>,
+    publish: bool,
+    kind: EventKind,
+}
+
+impl Next {
+    fn of(content: Content, head: &Document, input: &Input, kind: EventKind) -> Result<Self> {
+        let next = Self {
+            content,
+            slug: input.slug.over(head.slug.clone()),
+            locale: input.locale.clone().unwrap_or_else(|| head.locale.clone()),
+            parent: input.parent.over(head.parent.clone()),
+            publish_at: input.publish_at.over(head.publish_at),
+            expire_at: input.expire_at.over(head.expire_at),
+            publish: input.publish,
+            kind,
+        };
+        if next.parent.as_deref() == Some(head.id.as_str()) {
+            let fault = FieldError::new("/parent", "cycle", "a document can't be its own parent");
+            return Err(DocumentError::Invalid(vec![fault]));
+        }
+        if let (Some(from), Some(to)) = (next.publish_at, next.expire_at)
+            && from >= to
+        {
+            let fault = FieldError::new("/expireAt", "too_small", "must be after `publishAt`");
+            return Err(DocumentError::Invalid(vec![fault]));
+        }
+        Ok(next)
+    }
+
+    fn is_same_place(&self, head: &Document) -> bool {
+        self.slug == head.slug && self.locale == head.locale && self.parent == head.parent
+    }
+
+    fn refuse_hiding(&self, current: &Current, now: i64) -> Result<()> {
+        super::lifecycle::refuse_hiding(current, self.publish_at, now)
+    }
+}

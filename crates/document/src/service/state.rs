@@ -1,0 +1,119 @@
+//! What is there before a write: the head and the public row of a root.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use stratus_access::Action;
+use stratus_storage::{Consistency, Row, parse_uuid};
+
+use super::{DocumentsService, content::known};
+use crate::{
+    collection::Collection,
+    document::{COLUMN_COUNT, COLUMNS, Document, Scope, parse_object},
+    error::{DocumentError, Result},
+    physical::State,
+    sql::Builder,
+};
+
+/// One row as it is stored, private fields included.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) document: Document,
+    /// All its fields, as far as the collection still has them.
+    pub(crate) fields: Map<String, Json>,
+    pub(crate) is_published: bool,
+}
+
+/// The head of a root, and its public row where that is another one.
+#[derive(Clone, Debug)]
+pub(crate) struct Current {
+    pub(crate) head: Stored,
+    pub(crate) public: Option<Stored>,
+}
+
+impl Current {
+    pub(crate) fn is_public(&self) -> bool {
+        self.head.is_published || self.public.is_some()
+    }
+
+    pub(crate) fn is_trashed(&self) -> bool {
+        self.head.document.status == State::Trashed
+    }
+
+    pub(crate) fn next_revision(&self) -> i64 {
+        self.head.document.revision + 1
+    }
+}
+
+impl DocumentsService {
+    /// Looks at a root, if the caller has the right to what they are about to do.
+    pub(super) async fn current(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        action: Action,
+    ) -> Result<Current> {
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let row = |index: &str, flag: &str| {
+            let mut sql = Builder::default();
+            sql.push("SELECT ")
+                .push(COLUMNS)
+                .push(", d.data_private AS data_private FROM documents AS d INDEXED BY ");
+            sql.push(index).push(" WHERE d.root_id = ").bind(id).push(" AND d.").push(flag).push(" = 1");
+            sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
+            sql.bind(scope.tenant.as_str()).granted(collection, action, &scope.principals());
+            sql.finish()
+        };
+        let looks = [row("documents_head", "is_current_draft"), row("documents_published", "is_published")];
+        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        let stored = |n: usize| {
+            let first = rows.get(n).and_then(stratus_storage::Rows::first);
+            first.map(|row| stored(collection, row)).transpose()
+        };
+        let head = stored(0)?.ok_or(DocumentError::NotFound)?;
+        let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
+        Ok(Current { head, public })
+    }
+
+    /// The same for a live root. Only callers who may recover it learn that it is in the trash.
+    pub(super) async fn live(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        action: Action,
+    ) -> Result<Current> {
+        let current = self.current(scope, collection, id, action).await?;
+        match (current.is_trashed(), collection.allows(&scope.caller, Action::Delete)) {
+            (false, _) => Ok(current),
+            (true, true) => Err(DocumentError::Trashed),
+            (true, false) => Err(DocumentError::NotFound),
+        }
+    }
+
+    /// One version of a live root, whole.
+    pub(super) async fn stored_version(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        version: i64,
+    ) -> Result<Stored> {
+        let mut sql = Builder::default();
+        sql.push("SELECT ").push(COLUMNS).push(", d.data_private AS data_private FROM documents AS d");
+        sql.push(" INDEXED BY documents_version WHERE d.root_id = ").bind(id);
+        sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
+        sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
+        sql.bind(scope.tenant.as_str()).granted(collection, Action::Update, &scope.principals());
+        let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
+        rows.first().map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
+    }
+}
+
+fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
+    let document = Document::decode(collection, row)?;
+    let mut fields = parse_object(row.text(15)?)?;
+    fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);
+    Ok(Stored { document, fields: known(collection, &fields), is_published: row.flag(5)? })
+}

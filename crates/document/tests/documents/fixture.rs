@@ -1,0 +1,108 @@
+//! A small world: the demo's collections over a fresh database with a clock and an entropy of its
+//! own, so that every run mints the same ids.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use stratus_access::{Caller, Principal, TenantId};
+use stratus_document::{
+    CollectionDefinition, DocumentRepository, DocumentsService, Input, ListParams, ListQuery, Page,
+    RawFilter, Registry, Scope, State, View, Written, install,
+};
+use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
+use stratus_sqlite::{SqliteDatabase, SqliteOptions};
+use stratus_storage::Database;
+use stratus_testkit::{CountingDatabase, SeededEntropy, SettableClock};
+use tempfile::TempDir;
+
+pub(crate) const NOW: i64 = 1_790_000_000_000;
+
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) database: Arc<CountingDatabase>,
+    pub(crate) clock: Arc<SettableClock>,
+    pub(crate) service: DocumentsService,
+}
+
+pub(crate) fn demo() -> Vec<CollectionDefinition> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/demo/collections");
+    ["authors", "categories", "posts", "comments"]
+        .iter()
+        .map(|name| std::fs::read_to_string(format!("{folder}/{name}.json")).expect("a demo collection"))
+        .map(|text| CollectionDefinition::parse(&text).expect("a sound definition"))
+        .collect()
+}
+
+impl World {
+    pub(crate) async fn demo() -> Self {
+        Self::of(demo()).await
+    }
+
+    pub(crate) async fn of(definitions: Vec<CollectionDefinition>) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let sqlite =
+            SqliteDatabase::open(folder.path().join("stratus.db"), SqliteOptions::default().d1_strict());
+        let sqlite: Arc<dyn Database> = Arc::new(sqlite.expect("a database"));
+        let database = Arc::new(CountingDatabase::new(sqlite));
+        let clock = Arc::new(SettableClock::new(NOW));
+        apply(&*database, &*clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.expect("migrations");
+        let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
+        install(&*database, &*clock, &registry).await.expect("columns and indexes");
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let service = DocumentsService::new(database.clone(), registry, clock.clone(), entropy);
+        Self { folder, database, clock, service }
+    }
+
+    pub(crate) fn repository(&self) -> &DocumentRepository {
+        self.service.repository()
+    }
+
+    pub(crate) fn admin(&self) -> Scope {
+        Scope::new(TenantId::default(), Caller::signed_in([Principal::admin()]))
+    }
+
+    pub(crate) fn public(&self) -> Scope {
+        Scope::new(TenantId::default(), Caller::anonymous())
+    }
+
+    /// Makes a document as the admin and hands back what was written.
+    pub(crate) async fn create(&self, collection: &str, input: &Input) -> Written {
+        self.clock.advance(1);
+        self.service.create(&self.admin(), collection, input).await.expect("a document")
+    }
+
+    /// Makes a public author and hands back the id.
+    pub(crate) async fn author(&self, name: &str) -> String {
+        let input = Input { publish: true, ..fields(serde_json::json!({ "name": name })) };
+        self.create("authors", &input).await.document.id
+    }
+
+    /// The ids of a list, or the error.
+    pub(crate) async fn list(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        params: &ListParams,
+    ) -> stratus_document::Result<Page> {
+        let collection = self.repository().registry().collection(collection).expect("a collection");
+        let query = ListQuery::parse(collection, params)?;
+        self.repository().list(scope, collection.name(), &query).await
+    }
+}
+
+pub(crate) fn fields(json: Json) -> Input {
+    let fields: Map<String, Json> = json.as_object().expect("an object").clone();
+    Input { fields: Some(fields), ..Input::default() }
+}
+
+pub(crate) fn post(title: &str, author: &str) -> Input {
+    fields(serde_json::json!({ "title": title, "body": "text", "author": author }))
+}
+
+pub(crate) fn draft() -> View {
+    View { state: State::Draft, locale: None }
+}
+
+pub(crate) fn filter(field: &str, value: &str) -> RawFilter {
+    RawFilter { field: field.to_owned(), operator: "eq".to_owned(), value: value.to_owned() }
+}

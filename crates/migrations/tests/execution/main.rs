@@ -1,0 +1,8 @@
+//! Migrations, generated columns and indexes on real SQLite files.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod applying;
+mod columns;
+mod database;
+mod snapshot;

@@ -1,0 +1,231 @@
+//! One SQLite connection, and how a statement of a caller is run on it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rusqlite::{
+    StatementStatus, ToSql,
+    types::{ToSqlOutput, ValueRef},
+};
+use stratus_storage::{Error, Limits, Result, Rows, Statement, Value, refuse_transaction_control};
+
+use crate::{error::storage_error, policy::Ours};
+
+/// VM steps between two looks at the time: some 0.1 ms.
+const STEPS_PER_LOOK: i32 = 10_000;
+
+/// A connection with its policy and its time limit.
+pub(crate) struct Connection {
+    inner: rusqlite::Connection,
+    ours: Ours,
+    limits: Limits,
+    watch: Watch,
+}
+
+impl Connection {
+    /// Takes a connection that is set up, and gives each of its calls `timeout`.
+    pub(crate) fn new(
+        mut inner: rusqlite::Connection,
+        ours: Ours,
+        limits: Limits,
+        timeout: Duration,
+    ) -> rusqlite::Result<Self> {
+        let watch = Watch::install(&mut inner, timeout)?;
+        Ok(Self { inner, ours, limits, watch })
+    }
+
+    /// Runs a statement of the adapter itself.
+    pub(crate) fn control(&self, sql: &str) -> rusqlite::Result<()> {
+        self.ours.during(|| self.inner.execute_batch(sql))
+    }
+
+    /// What a pragma of the adapter itself answers, cells as text.
+    pub(crate) fn ask(&self, pragma: &str) -> rusqlite::Result<Vec<Vec<String>>> {
+        self.ours.during(|| {
+            let mut statement = self.inner.prepare(pragma)?;
+            let width = statement.column_count();
+            let mut rows = statement.query([])?;
+            let mut answer = Vec::new();
+            while let Some(row) = rows.next()? {
+                let cells =
+                    (0..width).map(|at| row.get_ref(at).map(show)).collect::<rusqlite::Result<_>>()?;
+                answer.push(cells);
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Whether no transaction is open.
+    pub(crate) fn is_autocommit(&self) -> bool {
+        self.inner.is_autocommit()
+    }
+
+    /// Starts the time of a call.
+    pub(crate) fn start_watch(&self) {
+        self.watch.start();
+    }
+
+    /// Whether the time of the call was over and its statement interrupted.
+    pub(crate) fn timed_out(&self) -> bool {
+        self.watch.fired.load(Ordering::Relaxed)
+    }
+
+    /// Runs a statement that must not write.
+    pub(crate) fn read(&self, statement: &Statement) -> Result<Rows> {
+        self.run_if(statement, |prepared| {
+            if prepared.readonly() {
+                Ok(())
+            } else {
+                Err(Error::Refused { what: "a query that writes".to_owned() })
+            }
+        })
+    }
+
+    /// Runs a statement.
+    pub(crate) fn run(&self, statement: &Statement) -> Result<Rows> {
+        self.run_if(statement, |_| Ok(()))
+    }
+
+    fn run_if(
+        &self,
+        statement: &Statement,
+        admit: impl FnOnce(&rusqlite::Statement<'_>) -> Result<()>,
+    ) -> Result<Rows> {
+        let given = statement.params.len();
+        if given > self.limits.params {
+            let what = format!("{given} parameters (limit {})", self.limits.params);
+            return Err(Error::TooLarge { what });
+        }
+        let mut prepared = self.inner.prepare_cached(&statement.sql).map_err(storage_error)?;
+        if is_nothing(&prepared) {
+            return Err(Error::Refused { what: "a text without a statement".to_owned() });
+        }
+        // A statement that has run was let through when it ran first.
+        if prepared.get_status(StatementStatus::Run) == 0 {
+            refuse_transaction_control(&statement.sql)?;
+        }
+        admit(&prepared)?;
+        let taken = prepared.parameter_count();
+        if given != taken {
+            let what = format!("{given} parameters for a statement that takes {taken}");
+            return Err(Error::Refused { what });
+        }
+        let cells = collect(&mut prepared, &statement.params);
+        // Read in any case: it is reset by that, and must not count towards the next run.
+        let work = prepared.reset_status(StatementStatus::VmStep);
+        let (width, cells) = cells?;
+        Ok(Rows::new(width, cells, u64::try_from(work).unwrap_or(0)))
+    }
+}
+
+/// Whether there was only white space to prepare. Cheap for whatever has columns or writes.
+fn is_nothing(prepared: &rusqlite::Statement<'_>) -> bool {
+    prepared.column_count() == 0 && prepared.readonly() && prepared.expanded_sql().is_none()
+}
+
+/// The width of the result, and its cells row by row.
+fn collect(prepared: &mut rusqlite::Statement<'_>, params: &[Value]) -> Result<(usize, Vec<Value>)> {
+    for (at, value) in params.iter().enumerate() {
+        prepared.raw_bind_parameter(at + 1, Bound(value)).map_err(storage_error)?;
+    }
+    let mut rows = prepared.raw_query();
+    let mut cells = Vec::new();
+    let mut width = 0;
+    while let Some(row) = rows.next().map_err(storage_error)? {
+        if width == 0 {
+            // Not before the first step: a changed schema can change what `*` means.
+            width = row.as_ref().column_count();
+        }
+        for at in 0..width {
+            cells.push(value(row.get_ref(at).map_err(storage_error)?)?);
+        }
+    }
+    Ok((width, cells))
+}
+
+fn value(cell: ValueRef<'_>) -> Result<Value> {
+    Ok(match cell {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(n) => Value::Integer(n),
+        ValueRef::Real(n) => Value::Real(n),
+        ValueRef::Text(bytes) => match String::from_utf8(bytes.to_vec()) {
+            Ok(text) => Value::Text(text),
+            Err(_) => return Err(Error::Corrupt { reason: "a text that is not UTF-8".to_owned() }),
+        },
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+    })
+}
+
+fn show(cell: ValueRef<'_>) -> String {
+    match cell {
+        ValueRef::Null => "NULL".to_owned(),
+        ValueRef::Integer(n) => n.to_string(),
+        ValueRef::Real(n) => n.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
+
+/// A value on its way into a statement.
+struct Bound<'value>(&'value Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Integer(n) => ValueRef::Integer(*n),
+            Value::Real(n) => ValueRef::Real(*n),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// Interrupts a call that runs too long.
+///
+/// A call announces itself by a number only; the first look at the time is taken by SQLite's
+/// progress handler, so that short calls never read a clock.
+struct Watch {
+    call: Arc<AtomicU64>,
+    fired: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn install(connection: &mut rusqlite::Connection, timeout: Duration) -> rusqlite::Result<Self> {
+        let call = Arc::new(AtomicU64::new(0));
+        let fired = Arc::new(AtomicBool::new(false));
+        let watch = Self { call: Arc::clone(&call), fired: Arc::clone(&fired) };
+        let mut seen: Option<(u64, Instant)> = None;
+        let handler = move || {
+            let current = call.load(Ordering::Relaxed);
+            match seen {
+                Some((number, since)) if number == current => {
+                    let over = since.elapsed() >= timeout;
+                    fired.fetch_or(over, Ordering::Relaxed);
+                    over
+                }
+                _ => {
+                    seen = Some((current, now()));
+                    false
+                }
+            }
+        };
+        connection.progress_handler(STEPS_PER_LOOK, Some(handler))?;
+        Ok(watch)
+    }
+
+    fn start(&self) {
+        self.call.fetch_add(1, Ordering::Relaxed);
+        self.fired.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The machine's monotonic time. This crate is native by nature, and durations are not data.
+#[expect(clippy::disallowed_methods, reason = "never compiled for wasm: SQLite is linked in")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,153 @@
+//! One transaction for a group of batches, and what becomes of them when it fails.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use stratus_storage::{Error, Result, Rows, Statement};
+
+use super::{Counters, Job};
+use crate::{
+    connection::Connection,
+    error::{commit_error, duplicate, storage_error},
+};
+
+type Answer = Result<Vec<Rows>>;
+
+/// Why a group could not be committed together.
+struct Spoiled {
+    /// Which batch ended the transaction, if it was one of them, and its error if that is final.
+    culprit: Option<(usize, Error)>,
+}
+
+/// Commits groups of batches.
+pub(super) struct Committer {
+    connection: Connection,
+    counters: Arc<Counters>,
+}
+
+impl Committer {
+    pub(super) fn new(connection: Connection, counters: Arc<Counters>) -> Self {
+        Self { connection, counters }
+    }
+
+    /// Takes the write lock, waiting for other processes as long as the busy timeout says.
+    pub(super) fn begin(&self) -> rusqlite::Result<()> {
+        self.connection.control("BEGIN IMMEDIATE")
+    }
+
+    /// Runs a group in the transaction that has begun, commits it, and answers.
+    pub(super) fn commit(&self, mut group: Vec<Job>) {
+        group.retain(|job| !job.answer.is_canceled());
+        match group.as_slice() {
+            [] => self.abandon(),
+            [only] => {
+                let answer = self.finish_alone(&only.statements);
+                self.answer(group, vec![answer]);
+            }
+            _ => match self.together(&group) {
+                Ok(answers) => self.answer(group, answers),
+                Err(spoiled) => self.one_by_one(group, spoiled),
+            },
+        }
+    }
+
+    /// Answers a group whose transaction could not begin.
+    pub(super) fn refuse(&self, group: Vec<Job>, error: &Error) {
+        let answers = group.iter().map(|_| Err(duplicate(error))).collect();
+        self.answer(group, answers);
+    }
+
+    /// Folds the write-ahead log into the file, as far as other processes let it.
+    pub(super) fn checkpoint(&self) -> rusqlite::Result<()> {
+        self.connection.ask("PRAGMA wal_checkpoint(TRUNCATE)").map(drop)
+    }
+
+    /// All of a group in one transaction, a savepoint each.
+    fn together(&self, group: &[Job]) -> Result<Vec<Answer>, Spoiled> {
+        let mut answers = Vec::with_capacity(group.len());
+        for (at, job) in group.iter().enumerate() {
+            match self.in_savepoint(&job.statements) {
+                Ok(answer) => answers.push(answer),
+                Err(culprit) => {
+                    self.abandon();
+                    return Err(Spoiled { culprit: culprit.map(|error| (at, error)) });
+                }
+            }
+        }
+        if let Err(error) = self.connection.control("COMMIT") {
+            tracing::debug!(%error, "a group could not be committed; its batches are run one by one");
+            self.abandon();
+            return Err(Spoiled { culprit: None });
+        }
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        Ok(answers)
+    }
+
+    /// One batch of a group. The outer error says that the transaction is lost, with the error that
+    /// is the batch's final answer if there is no sense in running it again.
+    fn in_savepoint(&self, statements: &[Statement]) -> Result<Answer, Option<Error>> {
+        let control = |sql| self.connection.control(sql).map_err(|_| None);
+        control("SAVEPOINT batch")?;
+        let answer = self.run(statements);
+        if answer.is_err() {
+            // A constraint with ROLLBACK, a full disk and an interrupted write end the transaction.
+            if self.connection.is_autocommit() {
+                return Err(answer.err().filter(|_| self.connection.timed_out()));
+            }
+            control("ROLLBACK TO batch")?;
+        }
+        control("RELEASE batch")?;
+        Ok(answer)
+    }
+
+    /// Every batch in its own transaction: those that are sound are committed, those that are not
+    /// have only themselves to blame.
+    fn one_by_one(&self, group: Vec<Job>, mut spoiled: Spoiled) {
+        for (at, job) in group.into_iter().enumerate() {
+            let answer = match spoiled.culprit.take_if(|culprit| culprit.0 == at) {
+                Some((_, error)) => Err(error),
+                None => {
+                    self.counters.reruns.fetch_add(1, Ordering::Relaxed);
+                    self.begin().map_err(storage_error).and_then(|()| self.finish_alone(&job.statements))
+                }
+            };
+            self.answer(vec![job], vec![answer]);
+        }
+    }
+
+    /// Runs one batch in the transaction that has begun, and commits or rolls back.
+    fn finish_alone(&self, statements: &[Statement]) -> Answer {
+        let answer = self.run(statements);
+        if answer.is_err() {
+            self.abandon();
+            return answer;
+        }
+        if let Err(error) = self.connection.control("COMMIT") {
+            self.abandon();
+            return Err(commit_error(error));
+        }
+        self.counters.commits.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    fn run(&self, statements: &[Statement]) -> Answer {
+        self.connection.start_watch();
+        statements.iter().map(|statement| self.connection.run(statement)).collect()
+    }
+
+    /// Rolls back what is open.
+    fn abandon(&self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.control("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    fn answer(&self, group: Vec<Job>, answers: Vec<Answer>) {
+        self.counters.batches.fetch_add(answers.len() as u64, Ordering::Relaxed);
+        for (job, answer) in group.into_iter().zip(answers) {
+            // Nobody listens any more: it is committed all the same.
+            let _ = job.answer.send(answer);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// Asks a Worker whether what it checks is so, in workerd:
+// `node probe.mjs <folder with node_modules> <folder of the Worker> <what it checks>`.
+//
+// `GET /` lists the names, `GET /<name>` answers `ok` or what is wrong. After a wrong answer
+// workerd starts anew: a panic leaves a broken wasm instance behind.
+
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const [tools, worker, what] = process.argv.slice(2);
+const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
+
+const SECONDS_PER_CASE = 60;
+
+function start() {
+  return new Miniflare({
+    log: new Log(LogLevel.ERROR),
+    modules: true,
+    rootPath: worker,
+    modulesRoot: worker,
+    scriptPath: "index.js",
+    modulesRules: [
+      { type: "ESModule", include: ["**/*.js"] },
+      { type: "CompiledWasm", include: ["**/*.wasm"] },
+    ],
+    compatibilityDate: "2026-04-01",
+    d1Databases: ["DB"],
+    // What a panic writes comes back as the answer; once is enough.
+    handleRuntimeStdio: (stdout, stderr) => {
+      stdout.resume();
+      stderr.resume();
+    },
+    // Else it would be asked of the network.
+    cf: false,
+  });
+}
+
+async function check(workerd, name) {
+  const late = new Promise((resolve) => {
+    setTimeout(resolve, SECONDS_PER_CASE * 1000, `no answer in ${SECONDS_PER_CASE} s`).unref();
+  });
+  const answer = workerd.dispatchFetch(`http://probe/${name}`).then((it) => it.text(), String);
+  return Promise.race([answer, late]);
+}
+
+let workerd = start();
+const cases = await (await workerd.dispatchFetch("http://probe/")).json();
+let broken = 0;
+for (const name of cases) {
+  const answer = await check(workerd, name);
+  if (answer === "ok") continue;
+  broken += 1;
+  console.log(`broken: ${name}\n    ${answer.trim().replaceAll("\n", "\n    ")}`);
+  await workerd.dispose();
+  workerd = start();
+}
+await workerd.dispose();
+console.log(`${cases.length - broken}/${cases.length} ${what}`);
+if (cases.length === 0 || broken > 0) process.exitCode = 1;

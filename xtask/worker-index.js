@@ -1,0 +1,25 @@
+// The module that workerd loads: it instantiates the wasm and hands every request to it.
+//
+// A panic in wasm leaves the request without an answer until workerd calls it hung. The panic hook
+// of the program writes to the console first, so that is where the answer comes from.
+
+import * as program from "./worker.js";
+import module from "./worker_bg.wasm";
+
+let panicked = () => {};
+const error = console.error;
+console.error = (...words) => {
+  error(...words);
+  panicked(words.join(" "));
+};
+
+program.initSync({ module });
+
+export default {
+  async fetch(request, env, context) {
+    const panic = new Promise((resolve) => {
+      panicked = (message) => resolve(new Response(message, { status: 500 }));
+    });
+    return Promise.race([program.fetch(request, env, context), panic]);
+  },
+};
