@@ -13,12 +13,15 @@ CREATE TABLE document_types (
   updated_at     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row a version. `id` is the version's, `root_id` the document's.
+-- One row a version. `id` is the version's, `root_id` the document's; `pk` is what derived rows
+-- point at, because they are many and an id of 36 bytes in each of them and of their indexes is not
+-- small. It never leaves the database.
 --
 -- Not STRICT: generated columns (q_*) are evaluated on the rows of every collection, and two
 -- collections may give one path two types; STRICT would refuse the rows of the other.
 CREATE TABLE documents (
-  id                   TEXT    NOT NULL PRIMARY KEY,
+  pk                   INTEGER PRIMARY KEY,
+  id                   TEXT    NOT NULL UNIQUE,
   root_id              TEXT    NOT NULL,
   type_id              TEXT    NOT NULL REFERENCES document_types (id),
   tenant_id            TEXT    NOT NULL,
@@ -51,7 +54,7 @@ CREATE UNIQUE INDEX documents_published ON documents (root_id) WHERE is_publishe
 
 -- Facets and references exist for the head and the public row only.
 CREATE TABLE document_facets (
-  document_id  TEXT    NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+  document_id  INTEGER NOT NULL REFERENCES documents (pk) ON DELETE CASCADE,
   field_name   TEXT    NOT NULL,
   ordinal      INTEGER NOT NULL,
   tenant_id    TEXT    NOT NULL,
@@ -67,11 +70,10 @@ CREATE INDEX document_facets_number ON document_facets (tenant_id, type_id, fiel
   WHERE value_number IS NOT NULL;
 
 CREATE TABLE document_references (
-  from_document_id TEXT    NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+  from_document_id INTEGER NOT NULL REFERENCES documents (pk) ON DELETE CASCADE,
   field_name       TEXT    NOT NULL,
   ordinal          INTEGER NOT NULL,
   tenant_id        TEXT    NOT NULL,
-  from_root_id     TEXT    NOT NULL,
   to_root_id       TEXT    NOT NULL,
   ref_strength     TEXT    NOT NULL CHECK (ref_strength IN ('strong', 'weak')),
   PRIMARY KEY (from_document_id, field_name, ordinal)

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use stratus_access::{Action, Grants, Principal};
 
-pub(crate) use check::check;
 pub use check::{DefinitionError, DefinitionProblem};
+pub(crate) use check::{SYSTEM_KEYS, check};
 pub use field::{ColumnType, FieldDefinition, FieldType, Strength};
 
 /// How many versions of a document are kept where a definition doesn't say.

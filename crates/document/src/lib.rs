@@ -14,6 +14,7 @@
 mod collection;
 mod definition;
 mod derived;
+mod doctor;
 mod document;
 mod error;
 mod install;
@@ -31,6 +32,7 @@ pub use definition::{
     CollectionDefinition, ColumnType, DEFAULT_LOCALE, DEFAULT_MAX_VERSIONS, DefinitionError,
     DefinitionProblem, FieldDefinition, FieldType, SlugRule, Strength, VersionRule,
 };
+pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time};
 pub use error::{DocumentError, Referrer, Result};
 pub use install::{InstallError, Installed, drop_obsolete, install, stored_definitions};

@@ -161,7 +161,12 @@ pub struct Index {
 }
 
 impl Index {
-    fn new(collection: &str, state: State, keys: Vec<(Key, Direction)>, unique: bool) -> Self {
+    fn new(collection: &str, state: State, mut keys: Vec<(Key, Direction)>, unique: bool) -> Self {
+        // Walked backwards it is the same index, and new rows go to its end: its pages stay full,
+        // where those of a descending one are split in the middle again and again.
+        if last_direction(&keys) == Direction::Descending {
+            keys.iter_mut().for_each(|(_, direction)| *direction = direction.reversed());
+        }
         let mut columns = String::from("tenant_id, locale");
         for (key, direction) in &keys {
             let _ = write!(columns, ", {}{}", key.column, direction.sql());

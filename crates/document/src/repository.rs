@@ -236,7 +236,7 @@ impl DocumentRepository {
              r.ref_strength AS ref_strength, d.is_published AS is_published, \
              d.is_current_draft AS is_current_draft \
              FROM document_references AS r INDEXED BY document_references_to \
-             CROSS JOIN documents AS d ON d.id = r.from_document_id WHERE r.tenant_id = ",
+             CROSS JOIN documents AS d ON d.pk = r.from_document_id WHERE r.tenant_id = ",
         );
         sql.bind(scope.tenant.as_str()).push(" AND r.to_root_id = ").bind(id);
         sql.push(" AND d.tenant_id = r.tenant_id AND d.deleted_at IS NULL AND d.root_id <> ").bind(id);

@@ -26,7 +26,7 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             id: 2,
             name: "0002_documents",
             sql: include_str!("../../../migrations/0002_documents.sql"),
-            checksum: "c8d1780dfdb9bdccc6f085526b7d0c0e3c30324b94b54da69cb736bf21e90a26",
+            checksum: "ad6e98e106a08333e8ad06742d5a0d34000793b2d98fbc94da28a966c740ade4",
         },
     ],
 };

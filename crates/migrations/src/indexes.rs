@@ -73,7 +73,7 @@ pub async fn obsolete_indexes(
 ) -> Result<Vec<String>, MigrationError> {
     let needed: BTreeSet<_> = needed.iter().map(|it| it.name.as_str()).collect();
     let mut names = index_names(&*database.session(Consistency::Primary)).await?;
-    names.retain(|name| !needed.contains(name.as_str()));
+    names.retain(|name| is_name(name, "ix_") && !needed.contains(name.as_str()));
     Ok(names)
 }
 

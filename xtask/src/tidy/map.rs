@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::workspace::Workspace;
 
 const MAP: &str = "ARCHITECTURE.md";
+const PREFIX: &str = "stratus-";
 
 /// What is wrong with the map, a sentence each.
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<String>> {
@@ -47,9 +48,11 @@ fn ghosts<'text>(words: &[&'text str], crates: &[(String, String)]) -> Vec<&'tex
         let end = "crates/".len() + rest.find('/').unwrap_or(rest.len());
         Some(&word[..end]).filter(|_| !rest.is_empty())
     };
+    // `stratus-<name>` speaks of all of them.
+    let name = |word: &'text str| Some(word).filter(|it| it.len() > PREFIX.len() && it.starts_with(PREFIX));
     let mut ghosts: Vec<_> = words
         .iter()
-        .filter_map(|word| folder(word).or_else(|| word.starts_with("stratus-").then_some(*word)))
+        .filter_map(|word| folder(word).or_else(|| name(word)))
         .filter(|it| !crates.iter().any(|(folder, name)| folder == it || name == it))
         .collect();
     ghosts.sort_unstable();
@@ -68,6 +71,7 @@ mod tests {
         let count = |text: &str| differences(text, &crates).len();
         assert_eq!(count("`crates/storage/src/lib.rs` and `xtask`."), 0);
         assert_eq!(count("`stratus-storage`, `xtask/`"), 0);
+        assert_eq!(count("`stratus-storage` in `crates/*` (`stratus-<name>`), `xtask`"), 0);
         assert_eq!(count("`crates/storage`"), 1);
         assert_eq!(count("`crates/storage`, xtask, `crates/ghost`, crates/ghost/src, `stratus-ghost`"), 2);
         assert_eq!(count(""), 2);

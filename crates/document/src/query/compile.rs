@@ -133,11 +133,11 @@ impl Compiler<'_> {
         });
         sql.push("SELECT ").push(COLUMNS).push(&keys);
         if bounded {
-            sql.push(", w.ok AS ok, w.n AS n FROM (SELECT d.rowid AS walked, (");
+            sql.push(", w.ok AS ok, w.n AS n FROM (SELECT d.pk AS walked, (");
             self.residual(&mut sql);
             sql.push(") AS ok, row_number() OVER (").push(&self.order_by()).push(") AS n");
             self.walk(&mut sql, stretch);
-            sql.push(&format!(" LIMIT {MAX_WALK}) AS w CROSS JOIN documents AS d ON d.rowid = w.walked"));
+            sql.push(&format!(" LIMIT {MAX_WALK}) AS w CROSS JOIN documents AS d ON d.pk = w.walked"));
             sql.push(&format!(" WHERE w.ok OR w.n = {MAX_WALK}"));
         } else {
             self.walk(&mut sql, stretch);
@@ -238,12 +238,12 @@ fn condition(sql: &mut Builder, filter: &Filter) {
         }
         Filter::Facet { field, column, value } => {
             sql.push(
-                "EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.id AND f.field_name = '",
+                "EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.pk AND f.field_name = '",
             );
             sql.push(field).push("' AND f.").push(column).push(" = ").bind(value.clone()).push(")");
         }
         Filter::Reference { field, target } => {
-            sql.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.id");
+            sql.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk");
             sql.push(" AND r.field_name = '").push(field).push("' AND r.to_root_id = ");
             sql.bind(target.as_str()).push(")");
         }

@@ -7,7 +7,7 @@ use stratus_storage::{MAX_SAFE_INTEGER, Value, parse_uuid};
 use super::{Cursor, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position, RawFilter};
 use crate::{
     collection::{Collection, Field, FieldKind},
-    definition::{ColumnType, FieldType},
+    definition::{ColumnType, FieldType, SYSTEM_KEYS},
     error::{DocumentError, Result},
     physical::{Direction, Index, Key, State, column_type, last_direction},
     slug::is_locale,
@@ -95,11 +95,12 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
     let field = collection.field_at(&raw.field).filter(|field| !field.definition.private);
     let known = key.is_some() || field.is_some() || raw.field == "status" || raw.field == "type";
     if !known {
-        return Err(DocumentError::parameter(parameter(), "there is no such field"));
+        // The name is not repeated: what is private and what is not there look alike.
+        let message = format!("names no field to filter by; there are {}", filterable(collection));
+        return Err(DocumentError::parameter("filter", message));
     }
     if raw.operator != "eq" {
-        let message = format!("the operator `{}` is not known; there is `eq`", shorten(&raw.operator));
-        return Err(DocumentError::parameter(parameter(), message));
+        return Err(DocumentError::parameter(parameter(), "has an unknown operator; there is `eq`"));
     }
     match (key, field) {
         (Some(key), _) => system_filter(key, &raw.value),
@@ -219,7 +220,7 @@ fn sort(collection: &Collection, state: State, text: Option<&str>) -> Result<Sor
         };
         let field = collection.field_at(bare).filter(|field| !field.definition.private);
         if Key::system(bare, state).is_none() && field.is_none() {
-            return Err(wrong(format!("there is no field `{}`", shorten(bare))));
+            return Err(wrong(format!("names no field to sort by; there are {}", sortable(collection))));
         }
         let key = Key::system(bare, state).or_else(|| field.and_then(Key::field));
         let key = key.ok_or_else(|| wrong(format!("`{bare}` has no single value to sort by")))?;
@@ -301,6 +302,19 @@ fn fingerprint(
     Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().take(64).collect()
+fn filterable(collection: &Collection) -> String {
+    let declared = collection.fields().iter().filter(|it| {
+        let definition = &it.definition;
+        let is_reference = matches!(it.kind, FieldKind::Reference { .. });
+        !definition.private && (definition.index || definition.unique || definition.facet || is_reference)
+    });
+    declared.map(|it| it.name.as_str()).chain(SYSTEM_KEYS).collect::<Vec<_>>().join(", ")
+}
+
+fn sortable(collection: &Collection) -> String {
+    let indexes = collection.indexes().iter().filter(|it| !it.unique && it.state == State::Published);
+    let mut names: Vec<_> = indexes.flat_map(|it| &it.keys).map(|(key, _)| key.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
 }

@@ -28,13 +28,14 @@ const MISSING_TARGET: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT
 
 /// Live rows of other roots that refer strongly to root `?2` in tenant `?3`.
 const IS_REFERENCED: &str = "EXISTS (SELECT 1 FROM document_references AS r INDEXED BY document_references_to \
-     CROSS JOIN documents AS d ON d.id = r.from_document_id \
+     CROSS JOIN documents AS d ON d.pk = r.from_document_id \
      WHERE r.tenant_id = ?3 AND r.to_root_id = ?2 AND r.ref_strength = 'strong' \
      AND d.root_id <> ?2 AND d.deleted_at IS NULL)";
 
 /// Strong targets of the row `?2`, other than its own root, that are not live in tenant `?3`.
-const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM document_references AS r \
-     WHERE r.from_document_id = ?2 AND r.ref_strength = 'strong' AND r.to_root_id <> r.from_root_id \
+const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM documents AS o \
+     CROSS JOIN document_references AS r ON r.from_document_id = o.pk \
+     WHERE o.id = ?2 AND r.ref_strength = 'strong' AND r.to_root_id <> o.root_id \
      AND NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head WHERE d.root_id = r.to_root_id \
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.deleted_at IS NULL))";
 
@@ -155,8 +156,9 @@ impl<'a> Write<'a> {
             self.push(
                 "INSERT INTO document_facets \
                  (document_id, field_name, ordinal, tenant_id, type_id, value_text, value_number) \
-                 SELECT ?1, json_extract(f.value, '$[0]'), json_extract(f.value, '$[1]'), ?2, ?3, \
-                 json_extract(f.value, '$[2]'), json_extract(f.value, '$[3]') FROM json_each(?4) AS f",
+                 SELECT d.pk, json_extract(f.value, '$[0]'), json_extract(f.value, '$[1]'), ?2, ?3, \
+                 json_extract(f.value, '$[2]'), json_extract(f.value, '$[3]') \
+                 FROM documents AS d CROSS JOIN json_each(?4) AS f WHERE d.id = ?1",
                 vec![
                     document.row_id.as_str().into(),
                     self.scope.tenant.as_str().into(),
@@ -169,23 +171,25 @@ impl<'a> Write<'a> {
             let rows = content.derived.reference_rows().to_string();
             self.push(
                 "INSERT INTO document_references \
-                 (from_document_id, field_name, ordinal, tenant_id, from_root_id, to_root_id, ref_strength) \
-                 SELECT ?1, json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), ?2, ?3, \
-                 json_extract(r.value, '$[2]'), json_extract(r.value, '$[3]') FROM json_each(?4) AS r",
-                vec![
-                    document.row_id.as_str().into(),
-                    self.scope.tenant.as_str().into(),
-                    document.id.as_str().into(),
-                    rows.into(),
-                ],
+                 (from_document_id, field_name, ordinal, tenant_id, to_root_id, ref_strength) \
+                 SELECT d.pk, json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), ?2, \
+                 json_extract(r.value, '$[2]'), json_extract(r.value, '$[3]') \
+                 FROM documents AS d CROSS JOIN json_each(?3) AS r WHERE d.id = ?1",
+                vec![document.row_id.as_str().into(), self.scope.tenant.as_str().into(), rows.into()],
             );
         }
     }
 
     /// Removes what is derived from a row that becomes history.
     pub(super) fn delete_derived(&mut self, row_id: &str) {
-        self.push("DELETE FROM document_facets WHERE document_id = ?1", vec![row_id.into()]);
-        self.push("DELETE FROM document_references WHERE from_document_id = ?1", vec![row_id.into()]);
+        self.push(
+            "DELETE FROM document_facets WHERE document_id = (SELECT pk FROM documents WHERE id = ?1)",
+            vec![row_id.into()],
+        );
+        self.push(
+            "DELETE FROM document_references WHERE from_document_id = (SELECT pk FROM documents WHERE id = ?1)",
+            vec![row_id.into()],
+        );
     }
 
     /// Forgets the oldest history beyond what the collection keeps. The public row always stays.
