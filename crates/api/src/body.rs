@@ -22,7 +22,7 @@ use crate::{
 pub(crate) use leftover::Leftover;
 
 /// How many bytes a body may have, unless the configuration says otherwise.
-pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
+pub const DEFAULT_LIMIT: usize = 1024 * 1024;
 
 /// Reads a body that must be one JSON value.
 ///
@@ -95,11 +95,16 @@ fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
         .with("accepts", vec!["application/json"]))
 }
 
-/// Whether a media type is JSON in UTF-8. Other parameters say nothing about it.
+/// Whether a media type is JSON in UTF-8, by name or by suffix (RFC 6839). Other parameters say
+/// nothing about it.
 fn is_json(kind: &str) -> bool {
     let mut parts = kind.split(';').map(str::trim);
-    let essence = parts.next().unwrap_or_default();
-    essence.eq_ignore_ascii_case("application/json")
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/").unwrap_or_default();
+    let is_token = |it: &str| {
+        !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    (subtype == "json" || subtype.strip_suffix("+json").is_some_and(is_token))
         && parts.filter(|it| !it.is_empty()).all(|parameter| {
             let Some((name, value)) = parameter.split_once('=') else { return false };
             let value = value.trim().trim_matches('"');

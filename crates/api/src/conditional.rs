@@ -11,6 +11,7 @@ use std::fmt;
 
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use stratus_document::Precondition;
 
 use crate::{
     hex,
@@ -34,19 +35,14 @@ const KEPT: [HeaderName; 7] = [
 /// The tag of a document as it was shown: `"r<revision>-<12 hex>"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntityTag {
-    revision: u64,
+    revision: i64,
     hash: String,
 }
 
 impl EntityTag {
-    /// The tag of a revision, shown in a way that these parts describe.
-    pub(crate) fn new(revision: u64, parts: &[&str]) -> Self {
-        // Each part with its length in front, so that no two lists of parts are the same bytes.
-        let bytes: Vec<u8> = parts
-            .iter()
-            .flat_map(|it| (it.len() as u64).to_le_bytes().into_iter().chain(it.bytes()))
-            .collect();
-        Self { revision, hash: hex::encode(&hex::sha256(&bytes)[..6]) }
+    /// The tag of a revision; the hash says which bytes of it were shown.
+    pub(crate) fn new(revision: i64, hash: String) -> Self {
+        Self { revision, hash }
     }
 }
 
@@ -80,35 +76,25 @@ pub(crate) fn set_tag(headers: &mut HeaderMap, tag: &impl fmt::Display) {
     }
 }
 
-/// What a write asks of the document's revision, by `If-Match`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Precondition {
-    /// Nothing was said.
-    None,
-    /// `*`: any revision will do.
-    Any,
-    /// One of these. None of them, if all tags are foreign: then nothing will do.
-    Revisions(Vec<u64>),
-}
-
-impl Precondition {
-    /// Reads `If-Match`.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_header` when it is malformed.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        Ok(match Condition::of(headers, &header::IF_MATCH)? {
-            Condition::None => Self::None,
-            Condition::Any => Self::Any,
-            Condition::Tags(tags) => Self::Revisions(tags.iter().filter_map(|it| revision(it)).collect()),
-        })
-    }
+/// Reads `If-Match`: which revisions a write is meant for, if anything was said. Tags that are not
+/// ours name none.
+///
+/// # Errors
+///
+/// `invalid_header` when it is malformed.
+pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
+    Ok(match Condition::of(headers, &header::IF_MATCH)? {
+        Condition::None => None,
+        Condition::Any => Some(Precondition::Any),
+        Condition::Tags(tags) => {
+            Some(Precondition::Revisions(tags.iter().filter_map(|it| revision(it)).collect()))
+        }
+    })
 }
 
 /// The number after `r` of an opaque tag. What follows the dash is not looked at: proxies append
 /// the name of their compression.
-fn revision(tag: &str) -> Option<u64> {
+fn revision(tag: &str) -> Option<i64> {
     let rest = tag.strip_prefix("\"r")?.strip_suffix('"')?;
     let digits = rest.split_once('-').map_or(rest, |(digits, _)| digits);
     let is_canonical =

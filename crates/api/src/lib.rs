@@ -1,8 +1,8 @@
 //! The HTTP contract of Stratus: one router, served by the native binary and by the Worker.
 //!
-//! What is here so far is the edge of it: how requests are admitted, read and refused, the same
-//! way for every route. `layers` is the one way in and out; everything else is called from
-//! handlers.
+//! [`Api`] is its door. `layers` is the one way in and out: it admits requests and finishes
+//! answers. `routes` says what there is, `handlers` answer, `wire` is what a document looks like
+//! from outside, and `refusal` what an error of the document model means in HTTP.
 //!
 //! # Invariants
 //!
@@ -16,28 +16,29 @@
 //! - Whatever a client sends is bounded before it is worked on: URL, parameters, body, nesting,
 //!   keys and values.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the handlers, which come with the document crate, are its callers"
-    )
-)]
-
+mod answer;
+mod api;
 mod auth;
 mod body;
 mod bookmark;
+mod call;
 mod conditional;
 mod cors;
+mod handlers;
 mod hex;
+mod input;
 mod json;
 mod layers;
 mod problem;
 mod query_string;
+mod refusal;
+mod routes;
 mod tenants;
 #[cfg(test)]
 mod test_support;
+mod wire;
 
+pub use api::{Api, ApiParts, Readiness, timeout_response};
 pub use auth::{AdminToken, Authenticator, InvalidToken, digest_token};
+pub use body::DEFAULT_LIMIT as DEFAULT_BODY_LIMIT;
 pub use tenants::{InvalidTenants, Tenants};

@@ -34,7 +34,8 @@ struct Inner {
 /// One of the things that are wrong, and where in the body it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Invalid {
-    /// A JSON pointer into the body of the request; empty for the body itself.
+    /// A JSON pointer into the body of the request, empty for the body itself; of what is not in
+    /// the body, the name of the parameter.
     pub(crate) pointer: String,
     /// What kind of wrong, for programs.
     pub(crate) code: String,
@@ -93,7 +94,7 @@ impl Problem {
         self
     }
 
-    /// Adds a member of its own, such as the parameter or the referrers that it speaks of.
+    /// Adds a member of its own, such as the referrers that it speaks of.
     ///
     /// A name that every problem has is not overwritten.
     #[must_use]

@@ -78,10 +78,11 @@ fn parse_piece(piece: &str) -> Result<Parameter, Problem> {
 }
 
 /// A refusal that names its parameter, in a sentence and for programs.
-fn about(code: Code, key: &str, why: &str) -> Problem {
+pub(crate) fn about(code: Code, key: &str, why: &str) -> Problem {
     // Control characters are not repeated: the sentence may end up in someone's terminal.
     let key = shorten(&key.replace(char::is_control, "\u{fffd}"));
-    Problem::new(code, format!("the parameter `{key}` {why}")).with("parameter", key)
+    let message = format!("the parameter `{key}` {why}");
+    Problem::new(code, message.clone()).at(key, code.name(), message)
 }
 
 fn decode(text: &str) -> Result<String, &'static str> {

@@ -1,7 +1,18 @@
 //! What documents promise, through the public door, on real SQLite in D1-strict mode.
 
+#[path = "documents/budgets.rs"]
+mod budgets;
+#[path = "documents/doctor.rs"]
+mod doctor;
 #[path = "documents/fixture.rs"]
 mod fixture;
-
 #[path = "documents/lifecycle.rs"]
 mod lifecycle;
+#[path = "documents/lists.rs"]
+mod lists;
+#[path = "documents/rights.rs"]
+mod rights;
+#[path = "documents/values.rs"]
+mod values;
+#[path = "documents/windows.rs"]
+mod windows;

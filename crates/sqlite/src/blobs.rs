@@ -37,8 +37,10 @@ pub struct FileBlobStore {
 #[derive(Debug)]
 struct Folder {
     root: PathBuf,
-    written: AtomicU64,
 }
+
+/// How many files this process began to write, in whichever folder.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 
 impl FileBlobStore {
     /// The store in a folder, which is created if there is none.
@@ -49,7 +51,7 @@ impl FileBlobStore {
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         let root = folder.into();
         fs::create_dir_all(root.join(UNFINISHED)).map_err(storage_error)?;
-        Ok(Self { folder: Arc::new(Folder { root, written: AtomicU64::new(0) }) })
+        Ok(Self { folder: Arc::new(Folder { root }) })
     }
 
     /// Runs blocking work on a thread of its own, since no runtime is known here. Starting one costs
@@ -121,7 +123,7 @@ impl Folder {
 
     fn put(&self, key: &BlobKey, blob: &Blob) -> Result<()> {
         let path = self.path(key);
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.root.join(UNFINISHED).join(format!("{}-{number}", process::id()));
         let put = || {
             let mut file = File::create(&unfinished)?;

@@ -28,13 +28,19 @@ pub(crate) fn storage_error(error: rusqlite::Error) -> Error {
     }
 }
 
-/// What a failed COMMIT means. A commit whose write or sync failed may be found after a crash.
+/// Whether a COMMIT that failed like this may be found committed after a crash: its last write or
+/// its sync failed, and what reached the disk is not known.
+pub(crate) fn is_doubtful(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map_or(0, |it| it.extended_code);
+    code & 0xff == ffi::SQLITE_IOERR && code != ffi::SQLITE_IOERR_SHMSIZE
+}
+
+/// What a failed COMMIT means.
 pub(crate) fn commit_error(error: rusqlite::Error) -> Error {
-    match error.sqlite_error().map(|it| it.extended_code) {
-        Some(code) if code & 0xff == ffi::SQLITE_IOERR && code != ffi::SQLITE_IOERR_SHMSIZE => {
-            Error::OutcomeUnknown { reason: error.to_string() }
-        }
-        _ => storage_error(error),
+    if is_doubtful(&error) {
+        Error::OutcomeUnknown { reason: error.to_string() }
+    } else {
+        storage_error(error)
     }
 }
 

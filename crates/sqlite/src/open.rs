@@ -19,9 +19,11 @@ use crate::{
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 128;
 
-/// KiB of pages that a reader keeps, and the writer.
-const READER_CACHE_KIB: u32 = 2048;
-const WRITER_CACHE_KIB: u32 = 4096;
+/// KiB of pages that all the readers keep together, and the writer. Beyond that the system's cache
+/// is asked, some 2 µs a page. Mapping the file would save those, but a failing disk would then kill
+/// the program instead of failing a call, and mapped pages count as its memory.
+const READERS_CACHE_KIB: usize = 8192;
+const WRITER_CACHE_KIB: usize = 4096;
 
 /// Bytes that the write-ahead log shrinks to when it starts again.
 const WAL_BYTES: u32 = 16 << 20;
@@ -94,6 +96,7 @@ pub enum OpenError {
 pub(crate) struct Opener {
     path: PathBuf,
     options: SqliteOptions,
+    readers: usize,
 }
 
 impl Opener {
@@ -115,12 +118,19 @@ impl Opener {
         if fs::metadata(folder).is_ok_and(|found| found.permissions().readonly()) {
             return Err(OpenError::ReadOnly { path: folder.to_owned() });
         }
-        Ok(Self { path, options })
+        // Reads run on the threads that ask, of which there are as many as the machine can run.
+        let readers = thread::available_parallelism().map_or(2, usize::from).clamp(2, 32);
+        Ok(Self { path, options, readers })
     }
 
     /// What the connections take at most.
     pub(crate) fn limits(&self) -> Limits {
         if self.options.d1_strict { Limits::D1 } else { Limits::SQLITE }
+    }
+
+    /// How many connections that read are worth keeping.
+    pub(crate) fn readers(&self) -> usize {
+        self.readers
     }
 
     /// The connection that writes. Creates the file if there is none, and brings it to WAL mode.
@@ -157,7 +167,8 @@ impl Opener {
     fn read_only(&self, timeout: Duration) -> Result<Connection, OpenError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let inner = self.plain(flags)?;
-        let set = format!("PRAGMA query_only = ON; PRAGMA cache_size = -{READER_CACHE_KIB}");
+        let cache = READERS_CACHE_KIB / self.readers;
+        let set = format!("PRAGMA query_only = ON; PRAGMA cache_size = -{cache}");
         inner.execute_batch(&set).map_err(|error| self.explain(error))?;
         self.finish(inner, timeout)
     }

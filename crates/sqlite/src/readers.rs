@@ -15,14 +15,12 @@ use crate::{
 pub(crate) struct Readers {
     opener: Opener,
     idle: Mutex<Vec<Connection>>,
-    kept: usize,
 }
 
 impl Readers {
-    /// A pool that keeps as many connections as this machine can use at a time, within reason.
+    /// A pool that opens connections when they are needed.
     pub(crate) fn new(opener: Opener) -> Self {
-        let parallelism = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { opener, idle: Mutex::default(), kept: parallelism.clamp(2, 8) }
+        Self { opener, idle: Mutex::default() }
     }
 
     /// Answers one reading statement.
@@ -63,7 +61,7 @@ impl Readers {
         // One with an open transaction would go on reading its old snapshot.
         if connection.is_autocommit() {
             let mut idle = self.lock();
-            if idle.len() < self.kept {
+            if idle.len() < self.opener.readers() {
                 idle.push(connection);
             }
         }

@@ -74,8 +74,8 @@ impl Writer {
         Ok(Self { mail, thread: Mutex::new(Some(thread)), counters })
     }
 
-    /// Runs a batch, all or nothing. When the caller goes away before its turn has come, it is not
-    /// run at all: nobody would look for it any more.
+    /// Runs a batch, all or nothing. When the caller goes away before its group begins, it is not run
+    /// at all: a caller that gave up and looked in vain for its write must not be proved wrong later.
     pub(crate) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Rows>> {
         let (answer, answered) = oneshot::channel();
         let job = Job { statements, answer };

@@ -3,7 +3,7 @@
 //! Each promise in the documentation of a port is a named case here: [`database`], [`key_value`],
 //! [`blob`]. Adapters run them under `cargo test` through [`database_conformance!`] and its
 //! siblings; backends that exist only inside a runtime (D1) run the very same `CASES` from a probe
-//! Worker. The decorators [`CountingDatabase`] and [`FaultyDatabase`] wrap any backend;
+//! Worker. The decorators [`CountingDatabase`], [`RecordingDatabase`] and [`FaultyDatabase`] wrap any backend;
 //! [`SettableClock`], [`SeededEntropy`] and [`InlineBackground`] stand in for the machine.
 //!
 //! # Invariants
@@ -22,6 +22,7 @@ pub mod database;
 mod entropy;
 mod faulty;
 pub mod key_value;
+mod recording;
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -30,6 +31,7 @@ pub use clock::SettableClock;
 pub use counting::{CountingDatabase, Counts};
 pub use entropy::SeededEntropy;
 pub use faulty::{Fault, FaultyDatabase};
+pub use recording::RecordingDatabase;
 
 /// A named promise, and how to check it against a fresh, empty subject `S`.
 pub struct Case<S> {

@@ -48,6 +48,8 @@ fn the_type_is_json() {
         "application/json; charset=utf-8",
         "application/json;charset=\"UTF-8\"",
         "application/json; version=1;",
+        "application/merge-patch+json",
+        "application/json-patch+json; charset=utf-8",
     ];
     for kind in taken {
         check(&[("content-type", kind)], "{}", Ok(json!({})));
@@ -57,7 +59,11 @@ fn the_type_is_json() {
         "application/xml",
         "text/plain",
         "text/json",
-        "application/json-patch+json",
+        "application/+json",
+        "application/a/b+json",
+        "application/a b+json",
+        "application/merge-patch+json; charset=latin1",
+        "text/merge-patch+json",
         "application/x-www-form-urlencoded",
         "multipart/form-data; boundary=x",
         "application/json; charset=utf-16",

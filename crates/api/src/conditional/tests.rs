@@ -7,8 +7,8 @@ fn headers(name: HeaderName, lines: &[&[u8]]) -> HeaderMap {
     lines.iter().map(|it| (name.clone(), HeaderValue::from_bytes(it).unwrap())).collect()
 }
 
-fn check(lines: &[&[u8]], expected: Option<Precondition>) {
-    let found = Precondition::of(&headers(header::IF_MATCH, lines));
+fn check(lines: &[&[u8]], expected: Option<Option<Precondition>>) {
+    let found = if_match(&headers(header::IF_MATCH, lines));
     let shown: Vec<_> = lines.iter().map(|it| String::from_utf8_lossy(it)).collect();
     match (found, expected) {
         (Err(problem), None) => assert_eq!(problem.code(), Code::InvalidHeader, "{shown:?}"),
@@ -19,19 +19,19 @@ fn check(lines: &[&[u8]], expected: Option<Precondition>) {
 
 #[test]
 fn writes_compare_the_number_alone() {
-    use Precondition::{Any, None as Nothing, Revisions};
-    check(&[], Some(Nothing));
-    check(&[b"*"], Some(Any));
-    check(&[br#""r7-0123456789ab""#], Some(Revisions(vec![7])));
-    check(&[br#"W/"r7-0123456789ab""#], Some(Revisions(vec![7])));
-    check(&[br#""r7-0123456789ab-gzip", "r8-x"  ,W/"r0-y""#], Some(Revisions(vec![7, 8, 0])));
-    check(&[br#""r7-a""#, br#""r9""#], Some(Revisions(vec![7, 9])));
+    let any_of = |revisions: &[i64]| Some(Some(Precondition::Revisions(revisions.to_vec())));
+    check(&[], Some(None));
+    check(&[b"*"], Some(Some(Precondition::Any)));
+    check(&[br#""r7-0123456789ab""#], any_of(&[7]));
+    check(&[br#"W/"r7-0123456789ab""#], any_of(&[7]));
+    check(&[br#""r7-0123456789ab-gzip", "r8-x"  ,W/"r0-y""#], any_of(&[7, 8, 0]));
+    check(&[br#""r7-a""#, br#""r9""#], any_of(&[7, 9]));
     for foreign in
         ["\"l-0123456789abcdef\"", "\"\"", "\"r\"", "\"r-1\"", "\"r+1-a\"", "\"r01-a\"", "\"R1-a\""]
     {
-        check(&[foreign.as_bytes()], Some(Revisions(vec![])));
+        check(&[foreign.as_bytes()], any_of(&[]));
     }
-    check(&[br#""a,b", "r18446744073709551616-a", "r2-a""#], Some(Revisions(vec![2])));
+    check(&[br#""a,b", "r9223372036854775808-a", "r2-a""#], any_of(&[2]));
 }
 
 #[test]
@@ -57,13 +57,13 @@ fn malformed_conditions_are_refused() {
     }
     check(&[b"*", b"*"], None);
     let tags = |count: usize| vec!["\"x\""; count].join(",");
-    check(&[tags(100).as_bytes()], Some(Precondition::Revisions(vec![])));
+    check(&[tags(100).as_bytes()], Some(Some(Precondition::Revisions(vec![]))));
     check(&[tags(101).as_bytes()], None);
 }
 
 #[test]
 fn reads_compare_the_whole_tag() {
-    let tag = EntityTag::new(7, &["row", "fingerprint"]);
+    let tag = EntityTag::new(7, "244bae55d97f".to_owned());
     let list = BodyTag::new(b"[]");
     let has = |text: &str, tag: &dyn fmt::Display| {
         IfNoneMatch::of(&headers(header::IF_NONE_MATCH, &[text.as_bytes()])).unwrap().has(&tag)
@@ -72,7 +72,7 @@ fn reads_compare_the_whole_tag() {
     assert!(has(&format!("\"x\", W/{tag}"), &tag));
     assert!(has("*", &tag) && has("*", &list));
     assert!(has(&list.to_string(), &list));
-    assert!(!has(&EntityTag::new(7, &["row", "other"]).to_string(), &tag));
+    assert!(!has(&EntityTag::new(7, "000000000000".to_owned()).to_string(), &tag));
     assert!(!has(&list.to_string(), &tag));
     assert!(!IfNoneMatch::of(&HeaderMap::new()).unwrap().has(&tag));
     assert!(IfNoneMatch::of(&headers(header::IF_NONE_MATCH, &[b"abc"])).is_err());
@@ -80,15 +80,14 @@ fn reads_compare_the_whole_tag() {
 
 #[test]
 fn tags_have_their_form() {
-    insta::assert_snapshot!(EntityTag::new(7, &["row", "fingerprint"]), @r#""r7-244bae55d97f""#);
+    insta::assert_snapshot!(EntityTag::new(7, "244bae55d97f".to_owned()), @r#""r7-244bae55d97f""#);
     insta::assert_snapshot!(BodyTag::new(b"[]"), @r#""l-4f53cda18c2baa0c""#);
-    assert_ne!(EntityTag::new(1, &["ab", "c"]), EntityTag::new(1, &["a", "bc"]));
 }
 
 #[test]
 fn a_304_keeps_what_caches_need() {
     let mut answer = "body".into_response();
-    set_tag(answer.headers_mut(), &EntityTag::new(1, &[]));
+    set_tag(answer.headers_mut(), &EntityTag::new(1, String::new()));
     for (name, value) in [("cache-control", "public"), ("vary", "Authorization"), ("content-language", "en")]
     {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -37,6 +37,9 @@ pub(super) fn complete(answer: &mut Response, asked: &Asked) {
     if status == StatusCode::METHOD_NOT_ALLOWED {
         // Required even where the router knows of none (RFC 9110 §15.5.6).
         headers.entry(header::ALLOW).or_insert(HeaderValue::from_static(""));
+    } else {
+        // The router also tells the methods of what the caller may not know of.
+        headers.remove(header::ALLOW);
     }
     if asked.is_open {
         cors::open(headers);

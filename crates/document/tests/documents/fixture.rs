@@ -11,15 +11,15 @@ use stratus_document::{
 };
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
-use stratus_storage::Database;
-use stratus_testkit::{CountingDatabase, SeededEntropy, SettableClock};
+use stratus_testkit::{CountingDatabase, RecordingDatabase, SeededEntropy, SettableClock};
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
 
 pub(crate) struct World {
-    pub(crate) folder: TempDir,
+    folder: TempDir,
     pub(crate) database: Arc<CountingDatabase>,
+    pub(crate) recording: Arc<RecordingDatabase>,
     pub(crate) clock: Arc<SettableClock>,
     pub(crate) service: DocumentsService,
 }
@@ -42,15 +42,20 @@ impl World {
         let folder = TempDir::new().expect("a folder");
         let sqlite =
             SqliteDatabase::open(folder.path().join("stratus.db"), SqliteOptions::default().d1_strict());
-        let sqlite: Arc<dyn Database> = Arc::new(sqlite.expect("a database"));
-        let database = Arc::new(CountingDatabase::new(sqlite));
+        let recording = Arc::new(RecordingDatabase::new(Arc::new(sqlite.expect("a database"))));
+        let database = Arc::new(CountingDatabase::new(recording.clone()));
         let clock = Arc::new(SettableClock::new(NOW));
         apply(&*database, &*clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.expect("migrations");
         let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
         install(&*database, &*clock, &registry).await.expect("columns and indexes");
         let entropy = Arc::new(SeededEntropy::new(7));
         let service = DocumentsService::new(database.clone(), registry, clock.clone(), entropy);
-        Self { folder, database, clock, service }
+        Self { folder, database, recording, clock, service }
+    }
+
+    /// A second connection, for damage that the service would never do.
+    pub(crate) fn connection(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("stratus.db")).expect("a connection")
     }
 
     pub(crate) fn repository(&self) -> &DocumentRepository {

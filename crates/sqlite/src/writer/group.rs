@@ -7,7 +7,7 @@ use stratus_storage::{Error, Result, Rows, Statement};
 use super::{Counters, Job};
 use crate::{
     connection::Connection,
-    error::{commit_error, duplicate, storage_error},
+    error::{commit_error, duplicate, is_doubtful, storage_error},
 };
 
 type Answer = Result<Vec<Rows>>;
@@ -16,6 +16,8 @@ type Answer = Result<Vec<Rows>>;
 struct Spoiled {
     /// Which batch ended the transaction, if it was one of them, and its error if that is final.
     culprit: Option<(usize, Error)>,
+    /// Whether the group may be found committed after a crash.
+    doubtful: bool,
 }
 
 /// Commits groups of batches.
@@ -69,14 +71,15 @@ impl Committer {
                 Ok(answer) => answers.push(answer),
                 Err(culprit) => {
                     self.abandon();
-                    return Err(Spoiled { culprit: culprit.map(|error| (at, error)) });
+                    let culprit = culprit.map(|error| (at, error));
+                    return Err(Spoiled { culprit, doubtful: false });
                 }
             }
         }
         if let Err(error) = self.connection.control("COMMIT") {
             tracing::debug!(%error, "a group could not be committed; its batches are run one by one");
             self.abandon();
-            return Err(Spoiled { culprit: None });
+            return Err(Spoiled { culprit: None, doubtful: is_doubtful(&error) });
         }
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         Ok(answers)
@@ -105,12 +108,23 @@ impl Committer {
         for (at, job) in group.into_iter().enumerate() {
             let answer = match spoiled.culprit.take_if(|culprit| culprit.0 == at) {
                 Some((_, error)) => Err(error),
-                None => {
-                    self.counters.reruns.fetch_add(1, Ordering::Relaxed);
-                    self.begin().map_err(storage_error).and_then(|()| self.finish_alone(&job.statements))
-                }
+                None => self.again(&job.statements, &mut spoiled.doubtful),
             };
             self.answer(vec![job], vec![answer]);
+        }
+    }
+
+    /// Runs a batch again, in its own transaction. The first that is committed overwrites whatever
+    /// reached the disk of a doubtful group; until then no failure is certain.
+    fn again(&self, statements: &[Statement], doubtful: &mut bool) -> Answer {
+        self.counters.reruns.fetch_add(1, Ordering::Relaxed);
+        let answer = self.begin().map_err(storage_error).and_then(|()| self.finish_alone(statements));
+        match answer {
+            Err(error) if *doubtful => Err(Error::OutcomeUnknown { reason: error.to_string() }),
+            answer => {
+                *doubtful &= answer.is_err();
+                answer
+            }
         }
     }
 

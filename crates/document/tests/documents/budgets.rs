@@ -1,0 +1,148 @@
+//! Round trips, plans and work: what each call may cost.
+
+use serde_json::json;
+use stratus_document::{Input, ListParams, Precondition, View};
+use stratus_storage::{Consistency, Database, Statement};
+
+use crate::fixture::{World, draft, fields, filter, post};
+
+async fn trips<T>(world: &World, call: impl Future<Output = stratus_document::Result<T>>) -> u64 {
+    world.database.reset();
+    assert!(call.await.is_ok());
+    world.database.counts().round_trips
+}
+
+#[tokio::test]
+async fn reads_take_one_round_trip_and_writes_two() {
+    let world = World::demo().await;
+    let (admin, public) = (world.admin(), world.public());
+    let author = world.author("Ada").await;
+    let id = world.create("posts", &Input { publish: true, ..post("One", &author) }).await.document.id;
+    let (repository, service) = (world.repository(), &world.service);
+    let any = Precondition::Any;
+
+    assert_eq!(trips(&world, repository.get(&public, "posts", &id, &View::default())).await, 1);
+    assert_eq!(trips(&world, repository.get(&admin, "posts", &id, &draft())).await, 1);
+    assert_eq!(
+        trips(&world, repository.get_by_slug(&public, "posts", "one", None, &View::default())).await,
+        1
+    );
+    let params = ListParams::default();
+    assert_eq!(trips(&world, world.list(&public, "posts", &params)).await, 1);
+
+    let patch = fields(json!({ "title": "Two" }));
+    assert_eq!(trips(&world, service.patch(&admin, "posts", &id, &any, &patch)).await, 2);
+    assert_eq!(trips(&world, service.publish(&admin, "posts", &id, &any)).await, 2);
+    assert_eq!(trips(&world, service.trash(&admin, "posts", &id, &any)).await, 2);
+    let next = post("Three", &author);
+    assert_eq!(trips(&world, service.create(&admin, "posts", &next)).await, 2);
+    // A slug that need not be looked for saves the look.
+    let named = Input { slug: stratus_document::Member::Value("four".into()), ..post("Four", &author) };
+    assert_eq!(trips(&world, service.create(&admin, "posts", &named)).await, 1);
+}
+
+#[tokio::test]
+async fn work_does_not_grow_with_the_collection() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    let mut measured = Vec::new();
+    for size in [200, 1_000] {
+        for n in world_size(&world).await..size {
+            let input = fields(json!({
+                "title": format!("Post {n:05}"), "body": "text", "author": author,
+                "featured": n % 7 == 0, "rating": n % 5, "tags": ["a", "b"],
+            }));
+            world.create("posts", &Input { publish: true, ..input }).await;
+        }
+        measured.push(works(&world).await);
+    }
+    for (small, large) in measured[0].iter().zip(&measured[1]) {
+        let (name, small, large) = (&small.0, small.1 as f64, large.1 as f64);
+        assert!(
+            large <= small * 1.05 + 5.0,
+            "{name}: {small} steps among 200 documents, {large} among 1,000"
+        );
+        assert!(large <= 2_400.0, "{name}: {large} steps for 20 documents");
+    }
+}
+
+async fn world_size(world: &World) -> i64 {
+    let count = Statement::bare("SELECT count(*) AS n FROM documents WHERE type_id = 'posts'");
+    let rows = world.database.session(Consistency::Any).query(&count).await.expect("a count");
+    rows.first().expect("a row").integer(0).expect("a number")
+}
+
+/// The work of each kind of read that has no conditions to look at row by row.
+async fn works(world: &World) -> Vec<(String, u64)> {
+    let page = |params: ListParams| async move {
+        world.database.reset();
+        let page = world.list(&world.public(), "posts", &params).await.expect("a page");
+        assert_eq!(
+            page.documents.len(),
+            params.limit.as_deref().map_or(20, |it| it.parse().expect("a number"))
+        );
+        (world.database.counts().work, page.next)
+    };
+    let sorted = |sort: &str| ListParams { sort: Some(sort.to_owned()), ..ListParams::default() };
+    let mut works = Vec::new();
+    for sort in ["-publishedAt", "publishedAt", "title", "-title", "rating", "-rating"] {
+        let (work, next) = page(sorted(sort)).await;
+        works.push((sort.to_owned(), work));
+        let (work, _) = page(ListParams { after: next, ..sorted(sort) }).await;
+        works.push((format!("{sort} after a cursor"), work));
+    }
+    let featured = ListParams {
+        filters: vec![filter("featured", "true")],
+        limit: Some("8".into()),
+        ..ListParams::default()
+    };
+    works.push(("featured".to_owned(), page(featured).await.0));
+    works
+}
+
+#[tokio::test]
+async fn no_plan_scans_or_sorts() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    world.create("posts", &Input { publish: true, ..post("One", &author) }).await;
+    world.recording.take();
+    let (admin, public) = (world.admin(), world.public());
+    for sort in ["-publishedAt", "title", "-rating", "featured,-publishedAt"] {
+        for filters in
+            [vec![], vec![filter("featured", "true")], vec![filter("tags", "a"), filter("author", &author)]]
+        {
+            let params = ListParams {
+                sort: Some(sort.into()),
+                filters,
+                limit: Some("1".into()),
+                ..ListParams::default()
+            };
+            let Ok(page) = world.list(&public, "posts", &params).await else { continue };
+            let after = ListParams { after: page.next, ..params };
+            world.list(&public, "posts", &after).await.expect("a page");
+        }
+    }
+    for state in ["draft", "trashed"] {
+        let params = ListParams { state: Some(state.into()), ..ListParams::default() };
+        world.list(&admin, "posts", &params).await.expect("a page");
+    }
+    world.repository().get_by_slug(&public, "posts", "one", None, &View::default()).await.expect("a post");
+    world.repository().referrers(&admin, "authors", &author, 0).await.expect("referrers");
+
+    let recorded = world.recording.take();
+    assert!(recorded.len() > 12, "only {} statements", recorded.len());
+    for statement in recorded {
+        let sql = format!("EXPLAIN QUERY PLAN {}", &*statement.sql);
+        let explain = Statement::new(sql, statement.params.clone());
+        let session = world.database.session(Consistency::Any);
+        for row in session.query(&explain).await.expect("a plan").iter() {
+            let step = row.text(3).expect("a step");
+            let scans = step.starts_with("SCAN")
+                && !step.contains("json_each")
+                && !step.contains("VIRTUAL TABLE")
+                && !step.starts_with("SCAN w")
+                && !step.contains("(subquery");
+            assert!(!scans && !step.contains("TEMP B-TREE"), "{step}\nin {}", &*statement.sql);
+        }
+    }
+}

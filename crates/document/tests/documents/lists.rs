@@ -1,0 +1,235 @@
+//! Lists: filters, orders and cursors against a naive list in memory, NULLs and ties included.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value as Json, json};
+use stratus_access::{Action, Principal};
+use stratus_document::{
+    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, RawFilter, Strength,
+};
+
+use crate::fixture::{World, fields, filter, post};
+
+/// Few values, so that ties and absences are frequent.
+fn things() -> CollectionDefinition {
+    CollectionDefinition::new("things")
+        .field("name", FieldDefinition::new(FieldType::Text).indexed())
+        .field("size", FieldDefinition::new(FieldType::Number).indexed())
+        .field("good", FieldDefinition::new(FieldType::Boolean).indexed())
+        .field("tags", FieldDefinition::new(FieldType::Tags).facet())
+        .field("rank", FieldDefinition::new(FieldType::Integer).facet())
+        .field("kin", FieldDefinition::references("things", Strength::Weak))
+        .index(["good", "-size"])
+        .index(["size", "-name"])
+        .index(["-size", "-name", "-createdAt"])
+        .allow(Principal::Public, [Action::Read])
+}
+
+#[derive(Clone, Debug)]
+struct Thing {
+    name: Option<&'static str>,
+    size: Option<i32>,
+    good: Option<bool>,
+    tags: Vec<&'static str>,
+    rank: Option<i32>,
+}
+
+fn thing() -> impl Strategy<Value = Thing> {
+    (
+        prop::option::of(prop::sample::select(vec!["a", "B", "é", "zz"])),
+        prop::option::of(-1..3_i32),
+        prop::option::of(any::<bool>()),
+        prop::sample::subsequence(vec!["x", "y", "z"], 0..=3),
+        prop::option::of(0..3_i32),
+    )
+        .prop_map(|(name, size, good, tags, rank)| Thing { name, size, good, tags, rank })
+}
+
+impl Thing {
+    fn input(&self) -> Input {
+        let half = |it: i32| f64::from(it) / 2.0;
+        let mut members = Map::new();
+        self.name.map(|it| members.insert("name".into(), json!(it)));
+        self.size.map(|it| members.insert("size".into(), json!(half(it))));
+        self.good.map(|it| members.insert("good".into(), json!(it)));
+        self.rank.map(|it| members.insert("rank".into(), json!(it)));
+        members.insert("tags".into(), json!(self.tags));
+        Input { publish: true, ..fields(Json::Object(members)) }
+    }
+
+    fn matches(&self, filters: &[RawFilter]) -> bool {
+        filters.iter().all(|it| match it.field.as_str() {
+            "name" => self.name == Some(it.value.as_str()),
+            "good" => self.good.map(|it| it.to_string()) == Some(it.value.clone()),
+            "tags" => self.tags.contains(&it.value.as_str()),
+            "rank" => self.rank.map(|it| it.to_string()) == Some(it.value.clone()),
+            other => unreachable!("no oracle for {other}"),
+        })
+    }
+
+    /// A key that compares as SQLite does: NULL first, then by code point or number.
+    fn key(&self, name: &str, age: usize) -> (u8, i64, String) {
+        let number = |it: Option<i64>| it.map_or((0, 0, String::new()), |it| (1, it, String::new()));
+        match name {
+            "name" => self.name.map_or((0, 0, String::new()), |it| (1, 0, it.to_owned())),
+            "size" => number(self.size.map(i64::from)),
+            "good" => number(self.good.map(i64::from)),
+            "publishedAt" | "createdAt" | "id" => (1, age as i64, String::new()),
+            other => unreachable!("no oracle for {other}"),
+        }
+    }
+}
+
+/// The numbers of the things that a list shows, in order.
+fn expected(things: &[Thing], sort: &str, filters: &[RawFilter]) -> Vec<usize> {
+    let keys: Vec<(&str, bool)> =
+        sort.split(',').map(|it| (it.trim_start_matches('-'), it.starts_with('-'))).collect();
+    let last = keys.last().is_some_and(|(_, descending)| *descending);
+    let mut shown: Vec<usize> = (0..things.len()).filter(|&n| things[n].matches(filters)).collect();
+    shown.sort_by(|&a, &b| {
+        let compare = |(name, descending): &(&str, bool)| {
+            let order = things[a].key(name, a).cmp(&things[b].key(name, b));
+            if *descending { order.reverse() } else { order }
+        };
+        let order = keys.iter().map(compare).find(|it| it.is_ne());
+        order.unwrap_or_else(|| if last { b.cmp(&a) } else { a.cmp(&b) })
+    });
+    shown
+}
+
+const SORTS: [&str; 12] = [
+    "-publishedAt",
+    "publishedAt",
+    "name",
+    "-name",
+    "size",
+    "-size",
+    "good",
+    "size,-name",
+    "-size,name",
+    "-size,-name,-createdAt",
+    "size,name,createdAt",
+    "good,-size",
+];
+
+fn conditions() -> impl Strategy<Value = Vec<RawFilter>> {
+    let one = prop_oneof![
+        prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| filter("name", it)),
+        any::<bool>().prop_map(|it| filter("good", if it { "true" } else { "false" })),
+        prop::sample::select(vec!["x", "y"]).prop_map(|it| filter("tags", it)),
+        (0..3_i32).prop_map(|it| filter("rank", &it.to_string())),
+    ];
+    prop::collection::vec(one, 0..3)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_walk_shows_what_a_naive_list_shows(
+        things in prop::collection::vec(thing(), 0..14),
+        queries in prop::collection::vec((prop::sample::select(SORTS.to_vec()), conditions(), 1..6_u32), 6),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(async {
+            let world = World::of(vec![self::things()]).await;
+            let mut ids = Vec::new();
+            for thing in &things {
+                ids.push(world.create("things", &thing.input()).await.document.id);
+            }
+            for (sort, filters, limit) in queries {
+                let expected: Vec<_> = expected(&things, sort, &filters).into_iter().map(|n| ids[n].clone()).collect();
+                let (forward, backward) = walk(&world, sort, &filters, limit).await;
+                prop_assert_eq!(&forward, &expected, "forward by {} of {:?}", sort, filters);
+                prop_assert_eq!(&backward, &expected, "backward by {} of {:?}", sort, filters);
+            }
+            Ok(())
+        })?;
+    }
+}
+
+/// All pages forward; then from the last one all pages back.
+async fn walk(world: &World, sort: &str, filters: &[RawFilter], limit: u32) -> (Vec<String>, Vec<String>) {
+    let mut params = ListParams {
+        filters: filters.to_vec(),
+        sort: Some(sort.to_owned()),
+        limit: Some(limit.to_string()),
+        ..ListParams::default()
+    };
+    let mut forward = Vec::new();
+    let mut page = world.list(&world.public(), "things", &params).await.expect("the first page");
+    assert_eq!(page.prev, None);
+    loop {
+        forward.push(page.documents.iter().map(|it| it.id.clone()).collect::<Vec<_>>());
+        let Some(next) = page.next.clone() else { break };
+        params.after = Some(next);
+        page = world.list(&world.public(), "things", &params).await.expect("a page");
+        assert!(!page.documents.is_empty(), "a page after a cursor that was handed out is never empty");
+    }
+    let mut backward = vec![forward.last().cloned().unwrap_or_default()];
+    params.after = None;
+    while let Some(prev) = page.prev.clone() {
+        params.before = Some(prev);
+        page = world.list(&world.public(), "things", &params).await.expect("a page");
+        if page.documents.is_empty() {
+            break;
+        }
+        backward.push(page.documents.iter().map(|it| it.id.clone()).collect());
+    }
+    backward.reverse();
+    (forward.concat(), backward.concat())
+}
+
+#[tokio::test]
+async fn what_no_index_serves_is_refused_with_the_cure() {
+    let world = World::of(vec![things()]).await;
+    let check = async |sort: &str, cure: &str| {
+        let params = ListParams { sort: Some(sort.to_owned()), ..ListParams::default() };
+        match world.list(&world.public(), "things", &params).await {
+            Err(DocumentError::Unindexed { message }) => assert!(message.contains(cure), "{message}"),
+            other => panic!("{sort}: expected a refusal, got {other:?}"),
+        }
+    };
+    check("createdAt", r#"[["createdAt"]]"#).await;
+    check("-name,size,good", r#"[["-name", "size", "good"]]"#).await;
+    check("good,size", r#"[["good", "size"]]"#).await;
+}
+
+#[tokio::test]
+async fn a_cursor_belongs_to_its_query() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    for title in ["One", "Two", "Three"] {
+        world.create("posts", &Input { publish: true, ..post(title, &author) }).await;
+    }
+    let first = ListParams { limit: Some("1".into()), ..ListParams::default() };
+    let next = world.list(&world.public(), "posts", &first).await.expect("a page").next.expect("a cursor");
+    let check = async |params: ListParams, sound: bool| {
+        let found = world.list(&world.public(), "posts", &params).await;
+        match (&found, sound) {
+            (Ok(_), true) | (Err(DocumentError::BadCursor), false) => {}
+            _ => panic!("{params:?}: {found:?}"),
+        }
+    };
+    let after = |text: &str| ListParams { after: Some(text.to_owned()), ..ListParams::default() };
+    check(after(&next), true).await;
+    // The size of a page is no part of the order.
+    check(ListParams { limit: Some("2".into()), ..after(&next) }, true).await;
+    check(ListParams { sort: Some("title".into()), ..after(&next) }, false).await;
+    check(ListParams { state: Some("draft".into()), ..after(&next) }, false).await;
+    check(ListParams { filters: vec![filter("featured", "true")], ..after(&next) }, false).await;
+    check(after(&next[1..]), false).await;
+    check(after(&format!("{next}A")), false).await;
+    check(after("eyJpZCI6IicgT1IgMT0xLS0ifQ"), false).await;
+    check(after(""), false).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_exactly_full_is_the_last() {
+    let world = World::demo().await;
+    for name in ["A", "B"] {
+        world.author(name).await;
+    }
+    let params = ListParams { limit: Some("2".into()), sort: Some("name".into()), ..ListParams::default() };
+    let page = world.list(&world.public(), "authors", &params).await.expect("a page");
+    assert_eq!((page.documents.len(), page.next, page.prev), (2, None, None));
+}
