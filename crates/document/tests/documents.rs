@@ -6,6 +6,8 @@ mod budgets;
 mod doctor;
 #[path = "documents/fixture.rs"]
 mod fixture;
+#[path = "documents/histories.rs"]
+mod histories;
 #[path = "documents/lifecycle.rs"]
 mod lifecycle;
 #[path = "documents/lists.rs"]

@@ -9,7 +9,7 @@ use crate::{
     error::storage_error,
     open::{OpenError, Opener},
     options::SqliteOptions,
-    readers::Readers,
+    readers::{Readers, reopening},
     writer::{WriteStats, Writer},
 };
 
@@ -80,7 +80,7 @@ impl SqliteDatabase {
     ///
     /// [`Error::Corrupt`](stratus_storage::Error::Corrupt) and the like when it can't even be asked.
     pub fn integrity_check(&self) -> Result<Vec<String>> {
-        let connection = self.inner.opener.patient_reader().map_err(stratus_storage::Error::backend)?;
+        let connection = self.inner.opener.patient_reader().map_err(reopening)?;
         let ask = |pragma| connection.ask(pragma).map_err(storage_error);
         let damage = ask("PRAGMA integrity_check")?.into_iter().flatten().filter(|it| it != "ok");
         let orphans = ask("PRAGMA foreign_key_check")?.into_iter().map(|row| match row.as_slice() {

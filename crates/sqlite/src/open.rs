@@ -220,7 +220,8 @@ impl Opener {
         if connection.is_readonly("main").unwrap_or(false) {
             return Err(OpenError::ReadOnly { path: self.path.clone() });
         }
-        Ok(())
+        // The first read makes the log's index beside the file, for which there may be no room.
+        connection.execute_batch("SELECT 1 FROM sqlite_schema").map_err(|error| self.explain(error))
     }
 
     fn limit_growth(&self, connection: &rusqlite::Connection) -> Result<(), OpenError> {

@@ -54,7 +54,7 @@ impl Readers {
         let idle = self.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.opener.reader().map_err(unavailable)?,
+            None => self.opener.reader().map_err(reopening)?,
         };
         connection.start_watch();
         let answer = call(&connection);
@@ -73,7 +73,13 @@ impl Readers {
     }
 }
 
-/// A file that was opened before and cannot be opened once more: too many open files, most often.
-fn unavailable(error: OpenError) -> Error {
-    Error::Unavailable { reason: error.to_string() }
+/// What it means that a file which was opened before cannot be opened once more.
+pub(crate) fn reopening(error: OpenError) -> Error {
+    let reason = error.to_string();
+    match error {
+        OpenError::Full { .. } => Error::Full { reason },
+        OpenError::NotADatabase { .. } => Error::Corrupt { reason },
+        // Too many open files, most often.
+        _ => Error::Unavailable { reason },
+    }
 }

@@ -100,6 +100,10 @@ impl Writer {
         let Some(thread) = thread else { return Ok(()) };
         // It fails when the writer died, which joining says better.
         let _ = self.mail.send(Mail::Close);
+        if thread.thread().id() == thread::current().id() {
+            // The last handle went down with an answer that nobody took: it can't wait for itself.
+            return Ok(());
+        }
         thread.join().unwrap_or_else(|_| Err(stopped()))
     }
 }

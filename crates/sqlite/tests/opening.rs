@@ -220,8 +220,9 @@ async fn damage_is_found() {
     fs::write(&path, bytes).expect("a damaged file");
     let damaged = open(&path).expect("its start is sound");
     let found = damaged.integrity_check();
-    assert!(!matches!(&found, Ok(sentences) if sentences.is_empty()), "{found:?}");
-    let read =
-        damaged.session(Consistency::Any).query(&Statement::bare("SELECT parent FROM t INDEXED BY ix")).await;
-    assert!(matches!(read, Err(Error::Corrupt { .. } | Error::Refused { .. }) | Ok(_)), "{read:?}");
+    assert!(
+        matches!(&found, Ok(sentences) if !sentences.is_empty())
+            || matches!(&found, Err(Error::Corrupt { .. })),
+        "{found:?}"
+    );
 }

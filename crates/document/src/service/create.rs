@@ -87,11 +87,11 @@ impl DocumentsService {
             fields: content.texts(collection).0,
         };
         let row = Stored { document, fields: Map::new(), is_published: input.publish };
-        write.guard_targets(content);
         if let Some(parent) = &row.document.parent {
             write.guard_parent(parent);
         }
         write.insert(&row, content)?;
+        write.guard_targets(content);
         let document = row.document;
         let subject =
             Subject { id: &document.id, revision: 0, slug: document.slug.as_deref(), content: Some(content) };

@@ -239,12 +239,13 @@ impl DocumentsService {
             );
             write.delete_derived(&public.document.row_id);
         }
-        write.guard_targets(&next.content);
         if let Some(parent) = document.parent.as_ref().filter(|_| document.parent != head.document.parent) {
             write.guard_parent(parent);
         }
         let row = Stored { document, fields: Map::new(), is_published: next.publish };
         write.insert(&row, &next.content)?;
+        // Only now: a document may refer to itself.
+        write.guard_targets(&next.content);
         let document = row.document;
         write.prune(&document.id, document.version);
         let subject = Subject {
