@@ -22,6 +22,7 @@ use http::{Method, StatusCode, Uri, header};
 use stratus_access::Caller;
 use stratus_storage::{Clock, Entropy, mint_uuid_v7};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use crate::{
     auth::Authenticator,
@@ -78,7 +79,11 @@ pub(crate) async fn serve(edge: &Edge, router: &Router, request: Request) -> Res
     let asked = Asked::by(&request, id);
     let (mut request, leftover) = Leftover::of(request);
     let answer = match edge.admit(&mut request) {
-        Ok(None) => route(router, request, &asked).await,
+        // Whatever is logged on the way is found by the id.
+        Ok(None) => {
+            let span = tracing::error_span!("request", id = asked.id.as_str());
+            route(router, request, &asked).instrument(span).await
+        }
         Ok(Some(answer)) => answer,
         Err(problem) => problem.into_response(),
     };
@@ -139,13 +144,7 @@ async fn route(router: &Router, mut request: Request, asked: &Asked) -> Response
         Ok(Ok(answer)) => answer,
         Ok(Err(never)) => match never {},
         Err(panic) => {
-            let request_id = asked.id.as_str();
-            tracing::error!(
-                request_id,
-                path = asked.uri.path(),
-                panic = message(&*panic),
-                "a handler panicked"
-            );
+            tracing::error!(path = asked.uri.path(), panic = message(&*panic), "a handler panicked");
             Problem::internal().into_response()
         }
     }
@@ -154,6 +153,13 @@ async fn route(router: &Router, mut request: Request, asked: &Asked) -> Response
 fn message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+/// Makes of a refusal what leaves, when nothing is known of the request any more.
+pub(crate) fn finish_unasked(answer: Response, clock: &dyn Clock, entropy: &dyn Entropy) -> Response {
+    let id = RequestId(mint_uuid_v7(clock, entropy).into());
+    let asked = Asked { id, method: Method::GET, uri: Uri::default(), is_open: false, has_credential: false };
+    finish(answer, &asked)
 }
 
 /// Makes of a handler's answer what leaves.

@@ -120,11 +120,13 @@ impl Problem {
     }
 
     /// What it says of this request.
+    #[cfg(test)]
     pub(crate) fn detail(&self) -> &str {
         &self.0.detail
     }
 
     /// Everything that is wrong.
+    #[cfg(test)]
     pub(crate) fn errors(&self) -> &[Invalid] {
         &self.0.errors
     }

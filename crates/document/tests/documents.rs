@@ -2,8 +2,12 @@
 
 #[path = "documents/budgets.rs"]
 mod budgets;
+#[path = "documents/concurrency.rs"]
+mod concurrency;
 #[path = "documents/doctor.rs"]
 mod doctor;
+#[path = "documents/faults.rs"]
+mod faults;
 #[path = "documents/fixture.rs"]
 mod fixture;
 #[path = "documents/histories.rs"]

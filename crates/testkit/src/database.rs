@@ -1,4 +1,4 @@
-//! The promises of [`Database`] and [`Session`](stratus_storage::Session).
+//! The promises of [`Database`] and [`Session`].
 
 mod batches;
 mod errors;

@@ -11,7 +11,7 @@ use stratus_document::{
 };
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
-use stratus_testkit::{CountingDatabase, RecordingDatabase, SeededEntropy, SettableClock};
+use stratus_testkit::{CountingDatabase, FaultyDatabase, RecordingDatabase, SeededEntropy, SettableClock};
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
@@ -20,6 +20,8 @@ pub(crate) struct World {
     folder: TempDir,
     pub(crate) database: Arc<CountingDatabase>,
     pub(crate) recording: Arc<RecordingDatabase>,
+    pub(crate) faulty: Arc<FaultyDatabase>,
+    pub(crate) sqlite: Arc<SqliteDatabase>,
     pub(crate) clock: Arc<SettableClock>,
     pub(crate) service: DocumentsService,
 }
@@ -42,7 +44,9 @@ impl World {
         let folder = TempDir::new().expect("a folder");
         let sqlite =
             SqliteDatabase::open(folder.path().join("stratus.db"), SqliteOptions::default().d1_strict());
-        let recording = Arc::new(RecordingDatabase::new(Arc::new(sqlite.expect("a database"))));
+        let sqlite = Arc::new(sqlite.expect("a database"));
+        let faulty = Arc::new(FaultyDatabase::new(sqlite.clone()));
+        let recording = Arc::new(RecordingDatabase::new(faulty.clone()));
         let database = Arc::new(CountingDatabase::new(recording.clone()));
         let clock = Arc::new(SettableClock::new(NOW));
         apply(&*database, &*clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.expect("migrations");
@@ -50,7 +54,7 @@ impl World {
         install(&*database, &*clock, &registry).await.expect("columns and indexes");
         let entropy = Arc::new(SeededEntropy::new(7));
         let service = DocumentsService::new(database.clone(), registry, clock.clone(), entropy);
-        Self { folder, database, recording, clock, service }
+        Self { folder, database, recording, faulty, sqlite, clock, service }
     }
 
     /// A second connection, for damage that the service would never do.

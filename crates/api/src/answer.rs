@@ -1,0 +1,123 @@
+//! Answers that are no refusals: a body, its tag, and who may keep it.
+
+use std::fmt::Display;
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use stratus_access::Caller;
+use stratus_document::{Document, State, Written};
+
+use crate::{
+    bookmark,
+    call::Call,
+    conditional::{self, BodyTag, EntityTag, IfNoneMatch, set_tag},
+    problem::Problem,
+    wire::{self, Projection},
+};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// Who may keep an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// It is the same for everyone: any cache, which asks again each time.
+    Everyone,
+    /// The one who asked, and no cache.
+    Caller,
+}
+
+impl Audience {
+    /// Whom an answer about documents in a state is for.
+    pub(crate) fn of(caller: &Caller, state: State) -> Self {
+        match state {
+            State::Published if caller.is_anonymous() => Self::Everyone,
+            _ => Self::Caller,
+        }
+    }
+
+    fn cache_control(self) -> HeaderValue {
+        match self {
+            Self::Everyone => PUBLIC,
+            Self::Caller => PRIVATE,
+        }
+    }
+}
+
+/// Answers a read with one document.
+pub(crate) fn document(
+    call: &Call,
+    document: &Document,
+    projection: Option<&Projection>,
+    audience: Audience,
+    known: &IfNoneMatch,
+) -> Result<Response, Problem> {
+    let tag = tag_of(call, document, projection);
+    if known.has(&tag) {
+        return Ok(unchanged(&tag, audience));
+    }
+    let body = wire::one(document, projection)?;
+    Ok(tagged(json(StatusCode::OK, body), &tag, audience))
+}
+
+/// Answers a read with a body whose tag it is itself.
+pub(crate) fn body(body: String, audience: Audience, known: &IfNoneMatch) -> Response {
+    let tag = BodyTag::new(body.as_bytes());
+    match known.has(&tag) {
+        true => unchanged(&tag, audience),
+        false => tagged(json(StatusCode::OK, body), &tag, audience),
+    }
+}
+
+/// Answers a write with the head that it left.
+pub(crate) fn written(call: &Call, status: StatusCode, written: &Written) -> Result<Response, Problem> {
+    let answer = json(status, wire::one(&written.document, None)?);
+    Ok(after_write(call, answer, written))
+}
+
+/// Answers a write that leaves nothing to show.
+pub(crate) fn gone(call: &Call, written: &Written) -> Response {
+    after_write(call, StatusCode::NO_CONTENT.into_response(), written)
+}
+
+fn after_write(call: &Call, answer: Response, written: &Written) -> Response {
+    let tag = tag_of(call, &written.document, None);
+    let mut answer = tagged(answer, &tag, Audience::Caller);
+    if let Some(bookmark) = &written.bookmark {
+        bookmark::set(answer.headers_mut(), bookmark);
+    }
+    answer
+}
+
+/// Names the address of what was made.
+pub(crate) fn locate(headers: &mut HeaderMap, document: &Document) {
+    let address = format!("/api/{}/{}", document.collection().name(), document.id);
+    if let Ok(address) = HeaderValue::try_from(address) {
+        headers.insert(header::LOCATION, address);
+    }
+}
+
+fn tag_of(call: &Call, document: &Document, projection: Option<&Projection>) -> EntityTag {
+    let view = projection.map(Projection::view).unwrap_or_default();
+    let hash = document.tag_hash(call.repository().registry().fingerprint(), &view);
+    EntityTag::new(document.revision, hash)
+}
+
+/// A JSON text.
+pub(crate) fn json(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, JSON)], Body::from(body)).into_response()
+}
+
+fn unchanged(tag: &impl Display, audience: Audience) -> Response {
+    conditional::not_modified(tagged(StatusCode::OK.into_response(), tag, audience))
+}
+
+fn tagged(mut answer: Response, tag: &impl Display, audience: Audience) -> Response {
+    set_tag(answer.headers_mut(), tag);
+    answer.headers_mut().insert(header::CACHE_CONTROL, audience.cache_control());
+    answer
+}

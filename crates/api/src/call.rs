@@ -1,0 +1,194 @@
+//! A call as handlers see it: who asks what of which collection, and the steps by which a call is
+//! refused, in their order.
+//!
+//! Unknown collection, missing right, malformed query and headers, body: a handler takes these
+//! steps one after the other, and what it hears first is what the client hears.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use http::{HeaderMap, request::Parts};
+use stratus_access::{Action, Caller, TenantId};
+use stratus_document::{
+    Collection, DocumentError, DocumentRepository, DocumentsService, Precondition, Scope, State,
+};
+
+use crate::{
+    api::Shared,
+    bookmark,
+    conditional::{self, IfNoneMatch},
+    problem::{Code, Problem},
+    query_string::Params,
+    refusal,
+};
+
+/// A request without its body.
+pub(crate) struct Call {
+    shared: Arc<Shared>,
+    scope: Scope,
+    headers: HeaderMap,
+    query: Option<String>,
+    path: RawPathParams,
+}
+
+impl FromRequestParts<Arc<Shared>> for Call {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
+        // Text that is not UTF-8 names nothing.
+        let path = RawPathParams::from_request_parts(parts, shared).await.map_err(|_| nothing_here())?;
+        let tenant = parts.extensions.remove::<TenantId>().ok_or_else(Problem::internal)?;
+        let caller = parts.extensions.remove::<Caller>().ok_or_else(Problem::internal)?;
+        Ok(Self {
+            shared: Arc::clone(shared),
+            scope: Scope::new(tenant, caller),
+            headers: std::mem::take(&mut parts.headers),
+            query: parts.uri.query().map(str::to_owned),
+            path,
+        })
+    }
+}
+
+fn nothing_here() -> Problem {
+    Problem::new(Code::NotFound, "there is nothing at this address")
+}
+
+impl Call {
+    /// What documents are written through.
+    pub(crate) fn service(&self) -> &DocumentsService {
+        &self.shared.service
+    }
+
+    /// What documents are read from.
+    pub(crate) fn repository(&self) -> &DocumentRepository {
+        self.service().repository()
+    }
+
+    /// On whose behalf, and how fresh. Before [`take_freshness`](Self::take_freshness), any
+    /// replica will do.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Who is asking.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.scope.caller
+    }
+
+    /// Its headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// How many bytes its body may have.
+    pub(crate) fn body_limit(&self) -> usize {
+        self.shared.body_limit
+    }
+
+    /// A segment of the address, decoded; empty if the route has none of that name.
+    pub(crate) fn segment(&self, name: &str) -> &str {
+        self.path.iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+    }
+
+    /// The id in the address.
+    pub(crate) fn id(&self) -> &str {
+        self.segment("id")
+    }
+
+    /// The collection in the address.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, in the words of a router that knows no such address.
+    pub(crate) fn collection(&self) -> Result<Arc<Collection>, Problem> {
+        let found = self.repository().collection(&self.scope, self.segment("collection"));
+        found.map(Arc::clone).map_err(|_| nothing_here())
+    }
+
+    /// The collection in the address, to do something to its documents.
+    ///
+    /// # Errors
+    ///
+    /// `not_found`, then `unauthorized` or `forbidden`.
+    pub(crate) fn collection_for(&self, action: Action) -> Result<Arc<Collection>, Problem> {
+        let collection = self.collection()?;
+        self.require(&collection, action)?;
+        Ok(collection)
+    }
+
+    /// Refuses a caller without a right.
+    fn require(&self, collection: &Collection, action: Action) -> Result<(), Problem> {
+        if collection.allows(self.caller(), action) {
+            Ok(())
+        } else {
+            Err(self.refuse(DocumentError::Denied { action }))
+        }
+    }
+
+    /// The parameters of its query.
+    ///
+    /// # Errors
+    ///
+    /// 400 when the query is malformed.
+    pub(crate) fn params(&self) -> Result<Params, Problem> {
+        Params::parse(self.query.as_deref())
+    }
+
+    /// Refuses every parameter.
+    ///
+    /// # Errors
+    ///
+    /// 400 when there is one.
+    pub(crate) fn no_params(&self) -> Result<(), Problem> {
+        self.params()?.finish()
+    }
+
+    /// Takes the parameter `state`, and refuses a caller who has no right to that state.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_parameter`, then `unauthorized` or `forbidden`.
+    pub(crate) fn take_state(&self, collection: &Collection, params: &mut Params) -> Result<State, Problem> {
+        let text = params.take("state")?;
+        let state = State::parse(text.as_deref()).map_err(|it| self.refuse(it))?;
+        let action = if state == State::Published { Action::Read } else { Action::Update };
+        self.require(collection, action)?;
+        Ok(state)
+    }
+
+    /// Takes the headers of a read: how fresh the answer must be, and what the client has already.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_bookmark`, `invalid_header`.
+    pub(crate) fn take_freshness(&mut self) -> Result<IfNoneMatch, Problem> {
+        self.scope.consistency = bookmark::consistency(&self.headers)?;
+        IfNoneMatch::of(&self.headers)
+    }
+
+    /// The revisions that a write is meant for; any, if nothing was said.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_header`.
+    pub(crate) fn precondition(&self) -> Result<Precondition, Problem> {
+        Ok(conditional::if_match(&self.headers)?.unwrap_or_default())
+    }
+
+    /// The revisions that a write is meant for, which must be said.
+    ///
+    /// # Errors
+    ///
+    /// `precondition_required`, `invalid_header`.
+    pub(crate) fn required_precondition(&self) -> Result<Precondition, Problem> {
+        conditional::if_match(&self.headers)?.ok_or_else(|| {
+            let detail = "say with `If-Match` which version this is meant for: its `ETag`, or `*` for any";
+            Problem::new(Code::PreconditionRequired, detail)
+        })
+    }
+
+    /// What an error means to this caller.
+    pub(crate) fn refuse(&self, error: DocumentError) -> Problem {
+        refusal::problem(error, self.caller())
+    }
+}

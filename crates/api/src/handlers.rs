@@ -1,0 +1,9 @@
+//! The answers to what is asked.
+
+pub(crate) mod collections;
+pub(crate) mod history;
+pub(crate) mod lifecycle;
+pub(crate) mod list;
+pub(crate) mod probes;
+pub(crate) mod single;
+pub(crate) mod write;

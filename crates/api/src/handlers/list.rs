@@ -1,0 +1,66 @@
+//! `GET /api/{collection}`: a page of documents.
+
+use axum::response::Response;
+use stratus_document::{ListParams, ListQuery, RawFilter, State};
+
+use crate::{
+    answer::{self, Audience},
+    call::Call,
+    problem::{Code, Problem},
+    query_string::{Parameter, Params, about},
+    wire::{self, Pages, Projection},
+};
+
+/// Lists what the query asks for.
+pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
+    let collection = call.collection()?;
+    let mut params = call.params()?;
+    let state = call.take_state(&collection, &mut params)?;
+    let projection = Projection::take(&collection, &mut params)?;
+    params.take_one_of("count", &[("none", ())])?;
+    let asked = take_list(&mut params, state)?;
+    params.finish()?;
+    let query = ListQuery::parse(&collection, &asked).map_err(|it| call.refuse(it))?;
+    let known = call.take_freshness()?;
+    let page = call.repository().list(call.scope(), collection.name(), &query).await;
+    let page = page.map_err(|it| call.refuse(it))?;
+    let pages = Pages { next: page.next, prev: page.prev };
+    let body = wire::list(&page.documents, &pages, |body, document| {
+        wire::push_document(body, document, projection.as_ref())
+    })?;
+    Ok(answer::body(body, Audience::of(call.caller(), state), &known))
+}
+
+fn take_list(params: &mut Params, state: State) -> Result<ListParams, Problem> {
+    Ok(ListParams {
+        filters: take_filters(params)?,
+        sort: params.take("sort")?,
+        limit: params.take("limit")?,
+        after: params.take("after")?,
+        before: params.take("before")?,
+        state: Some(state.name().to_owned()),
+        locale: params.take("locale")?,
+    })
+}
+
+/// Takes `filter[<field>]=<value>` and `filter[<field>][<operator>]=<value>`.
+///
+/// Nothing of what is in the brackets is repeated to a client who may be guessing.
+fn take_filters(params: &mut Params) -> Result<Vec<RawFilter>, Problem> {
+    let mut filters: Vec<RawFilter> = Vec::new();
+    for Parameter { path, value } in params.take_tree("filter") {
+        let (field, operator) = match path.as_slice() {
+            [_, field] => (field, "eq"),
+            [_, field, operator] => (field, operator.as_str()),
+            _ => {
+                let why = "is written `filter[<field>]=<value>` or `filter[<field>][<operator>]=<value>`";
+                return Err(about(Code::InvalidParameter, "filter", why));
+            }
+        };
+        if filters.iter().any(|it| it.field == *field && it.operator == operator) {
+            return Err(about(Code::RepeatedParameter, "filter", "has the same condition twice"));
+        }
+        filters.push(RawFilter { field: field.clone(), operator: operator.to_owned(), value });
+    }
+    Ok(filters)
+}

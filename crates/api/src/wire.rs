@@ -1,0 +1,133 @@
+//! What documents look like from outside.
+//!
+//! Bodies are pushed together as text: fields leave as they are stored, without being parsed.
+
+mod projection;
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+use stratus_document::{Document, Referrer, format_time};
+
+pub(crate) use projection::Projection;
+
+use crate::problem::Problem;
+
+/// The body of an answer with one document.
+pub(crate) fn one(document: &Document, projection: Option<&Projection>) -> Result<String, Problem> {
+    let mut body = String::with_capacity(document.fields.len() + 400);
+    body.push_str("{\"data\":");
+    push_document(&mut body, document, projection)?;
+    body.push('}');
+    Ok(body)
+}
+
+/// Where a list goes on, in both directions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pages {
+    /// The cursor after it.
+    pub(crate) next: Option<String>,
+    /// The cursor before it.
+    pub(crate) prev: Option<String>,
+}
+
+/// The body of an answer with a list; `push` writes one item.
+pub(crate) fn list<T>(
+    items: &[T],
+    pages: &Pages,
+    push: impl Fn(&mut String, &T) -> Result<(), Problem>,
+) -> Result<String, Problem> {
+    let mut body = String::from("{\"data\":[");
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            body.push(',');
+        }
+        push(&mut body, item)?;
+    }
+    body.push_str("],\"page\":{\"next\":");
+    push_optional(&mut body, pages.next.as_deref());
+    body.push_str(",\"prev\":");
+    push_optional(&mut body, pages.prev.as_deref());
+    body.push_str("},\"meta\":{}}");
+    Ok(body)
+}
+
+/// One document, its members in the order of the contract.
+pub(crate) fn push_document(
+    body: &mut String,
+    document: &Document,
+    projection: Option<&Projection>,
+) -> Result<(), Problem> {
+    let texts = [("{\"id\":", document.id.as_str()), (",\"type\":", document.collection().name())];
+    for (key, text) in texts {
+        body.push_str(key);
+        push_text(body, text);
+    }
+    body.push_str(",\"slug\":");
+    push_optional(body, document.slug.as_deref());
+    body.push_str(",\"status\":");
+    push_text(body, document.status.name());
+    body.push_str(",\"locale\":");
+    push_text(body, &document.locale);
+    body.push_str(",\"version\":");
+    body.push_str(&document.version.to_string());
+    push_times(body, document);
+    if let Some(parent) = &document.parent {
+        body.push_str(",\"parent\":");
+        push_text(body, parent);
+    }
+    body.push_str(",\"fields\":");
+    match projection {
+        None => body.push_str(&document.fields),
+        Some(projection) => projection.push(body, &document.fields)?,
+    }
+    body.push('}');
+    Ok(())
+}
+
+fn push_times(body: &mut String, document: &Document) {
+    let always = [
+        (",\"createdAt\":", Some(document.created_at)),
+        (",\"updatedAt\":", Some(document.updated_at)),
+        (",\"publishedAt\":", document.published_at),
+    ];
+    for (key, time) in always {
+        body.push_str(key);
+        push_optional(body, time.map(format_time).as_deref());
+    }
+    let where_set = [(",\"publishAt\":", document.publish_at), (",\"expireAt\":", document.expire_at)];
+    for (key, time) in where_set {
+        if let Some(time) = time {
+            body.push_str(key);
+            push_text(body, &format_time(time));
+        }
+    }
+}
+
+/// One document that refers to another one.
+pub(crate) fn push_referrer(body: &mut String, referrer: &Referrer) -> Result<(), Problem> {
+    let members = [
+        ("{\"type\":", Some(referrer.collection.as_str())),
+        (",\"id\":", Some(&referrer.id)),
+        (",\"slug\":", referrer.slug.as_deref()),
+        (",\"field\":", Some(&referrer.field)),
+        (",\"strength\":", Some(&referrer.strength)),
+    ];
+    for (key, text) in members {
+        body.push_str(key);
+        push_optional(body, text);
+    }
+    body.push('}');
+    Ok(())
+}
+
+fn push_optional(body: &mut String, text: Option<&str>) {
+    match text {
+        Some(text) => push_text(body, text),
+        None => body.push_str("null"),
+    }
+}
+
+fn push_text(body: &mut String, text: &str) {
+    body.push_str(&Value::from(text).to_string());
+}

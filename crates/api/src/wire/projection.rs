@@ -1,0 +1,93 @@
+//! A choice of fields: `fields=title,body`.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::{Value, value::RawValue};
+use stratus_document::Collection;
+
+use crate::{
+    problem::{Code, Problem},
+    query_string::{Params, about},
+};
+
+/// The names of the fields that a read shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Projection(BTreeSet<String>);
+
+impl Projection {
+    /// Takes the parameter `fields`; nothing chosen is everything.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_parameter` for what is no public field of the collection itself. The name is not
+    /// repeated: what is private and what is not there look alike.
+    pub(crate) fn take(collection: &Collection, params: &mut Params) -> Result<Option<Self>, Problem> {
+        let Some(names) = params.take_list("fields")? else { return Ok(None) };
+        let public: Vec<&str> =
+            collection.fields().iter().filter(|it| !it.definition().private).map(|it| it.name()).collect();
+        let mut chosen = BTreeSet::new();
+        for name in names {
+            if !public.contains(&name.as_str()) {
+                let why = format!("names a field that is not there; there are {}", public.join(", "));
+                return Err(about(Code::InvalidParameter, "fields", &why));
+            }
+            if !chosen.insert(name) {
+                return Err(about(Code::InvalidParameter, "fields", "names a field twice"));
+            }
+        }
+        Ok(Some(Self(chosen)))
+    }
+
+    /// What it adds to the tag of an answer: the same for every order of the names.
+    pub(crate) fn view(&self) -> String {
+        self.0.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+    }
+
+    /// Copies the chosen members of a stored object, in the order in which they are stored.
+    ///
+    /// # Errors
+    ///
+    /// `internal` when what is stored is no object.
+    pub(crate) fn push(&self, body: &mut String, fields: &str) -> Result<(), Problem> {
+        let mut stored = serde_json::Deserializer::from_str(fields);
+        body.push('{');
+        let copied = stored.deserialize_map(Copying { chosen: &self.0, body });
+        copied.map_err(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "stored fields are no JSON object");
+            Problem::internal()
+        })?;
+        body.push('}');
+        Ok(())
+    }
+}
+
+struct Copying<'a> {
+    chosen: &'a BTreeSet<String>,
+    body: &'a mut String,
+}
+
+impl<'de> Visitor<'de> for Copying<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let mut is_first = true;
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value::<&RawValue>()?;
+            if self.chosen.contains(&name) {
+                if !is_first {
+                    self.body.push(',');
+                }
+                is_first = false;
+                self.body.push_str(&Value::from(name).to_string());
+                self.body.push(':');
+                self.body.push_str(value.get());
+            }
+        }
+        Ok(())
+    }
+}
