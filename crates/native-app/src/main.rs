@@ -1,3 +1,62 @@
-//! The binary `stratus`.
+//! The binary `stratus`: reads its configuration, picks the adapters, and serves the API.
+//!
+//! [`cli`] is what can be asked of it, [`serve`] how a server starts and stops, [`server`] how it
+//! speaks HTTP. Everything else is a step on the way of one of these.
+//!
+//! # Invariants
+//!
+//! - Standard output carries answers only; the log and errors go to standard error.
+//! - Nothing is listened to before the database is migrated, prepared and, with `--demo`, filled.
+//! - A secret is never an argument, never in the log, and stored as a digest.
+//! - A command that only reads never makes a database.
+//! - No wire format and no rule of documents is known here.
 
-fn main() {}
+mod cli;
+mod collections;
+mod database;
+mod demo;
+mod doctor;
+mod logging;
+mod migrate;
+mod output;
+mod ports;
+mod prepare;
+mod resources;
+mod serve;
+mod server;
+mod signals;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, CollectionsCommand, Command, MigrateCommand},
+    output::Outcome,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            output::notice(format_args!("stratus: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<Outcome> {
+    let global = &cli.global;
+    logging::start(global)?;
+    match &cli.command {
+        Command::Serve(options) => serve::run(global, options),
+        Command::Migrate(MigrateCommand::Status) => migrate::status(global),
+        Command::Migrate(MigrateCommand::Up) => migrate::up(global),
+        Command::Collections(CollectionsCommand::Check { folder }) => {
+            collections::check(folder.as_deref().or(global.collections.as_deref()))
+        }
+        Command::Doctor => doctor::run(global),
+    }
+}

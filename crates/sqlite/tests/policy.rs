@@ -200,3 +200,12 @@ fn poll_once<T>(future: impl Future<Output = T>) -> T {
         std::task::Poll::Pending => panic!("a read should not wait"),
     }
 }
+
+/// D1 takes a misspelt `"column"` for a text; here it is found out at once, in both modes.
+#[tokio::test]
+async fn double_quoted_text_is_no_literal() {
+    for options in [SqliteOptions::default(), SqliteOptions::default().d1_strict()] {
+        let (_folder, session) = session(options).await;
+        assert_eq!(said(&*session, "SELECT \"nonsense\" AS n FROM t").await, "missing");
+    }
+}

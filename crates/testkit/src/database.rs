@@ -58,7 +58,6 @@ macro_rules! __database_cases {
             missing_index_is_missing_schema
             broken_sql_is_refused
             unusable_index_is_refused
-            double_quoted_text_is_no_literal
             integers_up_to_2_pow_53_round_trip
             text_blob_real_null_round_trip
             utf8_text_round_trips

@@ -177,8 +177,3 @@ pub(super) async fn unusable_index_is_refused(database: Arc<dyn Database>) {
     session_with(&database, &schema).await;
     refused(&database, "SELECT a FROM t INDEXED BY ix_a WHERE a = 1").await;
 }
-
-pub(super) async fn double_quoted_text_is_no_literal(database: Arc<dyn Database>) {
-    session_with(&database, &["CREATE TABLE t (n INTEGER)"]).await;
-    missing(&database, "SELECT \"nonsense\" AS n FROM t", "nonsense").await;
-}

@@ -1,0 +1,218 @@
+//! What can be asked of the binary: commands, options, their environment twins, and their help.
+
+use std::{
+    net::{SocketAddr, ToSocketAddrs as _},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use stratus_api::DEFAULT_BODY_LIMIT;
+use stratus_sqlite::Synchronous;
+use tracing_subscriber::EnvFilter;
+
+const ABOUT_EXITS: &str = "\
+Exit codes:
+  0  it did what it was asked
+  1  it failed; the reason and the cure are on standard error
+  2  the command line is not right
+  3  a check found something wrong";
+
+const EXAMPLES: &str = "\
+Examples:
+  stratus serve --demo                      a blog to look at, on http://127.0.0.1:8080
+  stratus serve --collections ./collections your own collections
+  stratus collections check ./collections   is what I wrote right?
+  stratus migrate status                    what is applied, what is pending
+  stratus doctor                            is what is stored sound?";
+
+const SERVE_EXAMPLES: &str = "\
+Environment:
+  STRATUS_ADMIN_TOKEN  the admin's bearer token, 32 characters or more. Without it the first start
+                       makes one, prints it once on standard error, and keeps its digest only.
+
+Examples:
+  stratus serve --demo
+  stratus serve --data /var/lib/stratus --collections ./collections --listen 0.0.0.0:8080
+  STRATUS_ADMIN_TOKEN=$(openssl rand -hex 32) stratus serve --demo --listen 127.0.0.1:0
+
+The first line on standard output, once it answers, is `listening on http://HOST:PORT`. SIGINT and
+SIGTERM let requests in flight finish for up to 10 seconds; a second one ends it at once.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  stratus migrate status
+  stratus migrate status --data /var/lib/stratus";
+
+const UP_EXAMPLES: &str = "\
+Examples:
+  stratus migrate up
+  stratus migrate up --data /var/lib/stratus --collections ./collections
+
+`stratus serve` does the same when it starts, except that it drops indexes only with --collections.";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  stratus collections check ./collections
+  STRATUS_COLLECTIONS=./collections stratus collections check
+
+Ends with 3 when a definition is faulty, which makes it a step for CI.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  stratus doctor
+  stratus doctor --data /var/lib/stratus
+
+Ends with 3 when it finds something. Nothing is changed, and a server may be running meanwhile.";
+
+/// A headless CMS in one binary, with embedded SQLite.
+#[derive(Debug, Parser)]
+#[command(name = "stratus", version, after_help = format!("{EXAMPLES}\n\n{ABOUT_EXITS}"))]
+#[command(max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// The folder that holds stratus.db
+    #[arg(long, global = true, env = "STRATUS_DATA", value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
+
+    /// The folder of collection definitions (*.json); without it, those that are stored
+    #[arg(long, global = true, env = "STRATUS_COLLECTIONS", value_name = "DIR")]
+    pub(crate) collections: Option<PathBuf>,
+
+    /// What to log, as in `info` or `stratus_api=debug,warn`; RUST_LOG counts where this is not given
+    #[arg(long, global = true, env = "STRATUS_LOG", value_name = "FILTER", value_parser = filter)]
+    pub(crate) log: Option<String>,
+
+    /// How to log; `auto` is text on a terminal, and JSON otherwise
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// A line for people.
+    Text,
+    /// An object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API
+    Serve(Serve),
+    /// Look at the schema, or bring it up to date
+    #[command(subcommand)]
+    Migrate(MigrateCommand),
+    /// Work with collection definitions
+    #[command(subcommand)]
+    Collections(CollectionsCommand),
+    /// Examine the database: the file itself, and whether what is stored agrees with itself
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor,
+}
+
+/// How to serve.
+#[derive(Args, Debug)]
+#[command(after_help = SERVE_EXAMPLES)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, env = "STRATUS_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(value_parser = address)]
+    pub(crate) listen: SocketAddr,
+
+    /// Serve the demo's collections, with its content if the database has none
+    #[arg(long, conflicts_with = "collections")]
+    pub(crate) demo: bool,
+
+    /// A JSON file of hosts and their tenants: {"blog.example": "blog"}
+    #[arg(long, env = "STRATUS_TENANTS", value_name = "FILE")]
+    pub(crate) tenants: Option<PathBuf>,
+
+    /// When a write is answered: once it is on disk, or before the disk has it for certain
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) synchronous: WhenSafe,
+
+    /// The longest body of a request, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_BODY_LIMIT)]
+    pub(crate) body_limit: usize,
+
+    /// How long a request may take
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) request_timeout: Duration,
+
+    /// Refuse what Cloudflare D1 refuses, to try out here what shall run there
+    #[arg(long)]
+    pub(crate) d1_strict: bool,
+}
+
+/// When a commit is safe from a loss of power.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenSafe {
+    /// Before it is answered: nothing acknowledged is ever lost
+    #[default]
+    Full,
+    /// A little later: a loss of power may lose the last writes, a crash loses nothing
+    Normal,
+}
+
+impl From<WhenSafe> for Synchronous {
+    fn from(when: WhenSafe) -> Self {
+        match when {
+            WhenSafe::Full => Self::Full,
+            WhenSafe::Normal => Self::Normal,
+        }
+    }
+}
+
+/// What to do with the schema.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MigrateCommand {
+    /// Show which migrations are applied; nothing is changed
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status,
+    /// Apply what is pending, add what the collections need, drop indexes that none needs any more
+    #[command(after_help = UP_EXAMPLES)]
+    Up,
+}
+
+/// What to do with definitions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CollectionsCommand {
+    /// Check the definitions in a folder and name every fault
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The folder; without it, that of --collections
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+    },
+}
+
+/// The filter is parsed again where it is used: it can't be cloned, which clap asks for.
+fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text.to_socket_addrs().map_err(|error| format!("{error}; give HOST:PORT"))?;
+    found.next().ok_or_else(|| "that host has no address".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
+        _ => Err("give a whole number of seconds, 1 or more".to_owned()),
+    }
+}

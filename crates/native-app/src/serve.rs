@@ -1,0 +1,211 @@
+//! `stratus serve`: how a server starts, and how it stops.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::Path,
+    process,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context as _, anyhow};
+use stratus_api::{Api, ApiParts, Readiness, Tenants};
+use stratus_document::{DocumentsService, Registry};
+use stratus_sqlite::{SqliteDatabase, SqliteOptions};
+use stratus_storage::{Clock, Database, Entropy};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::{self, Runtime},
+    task,
+};
+
+use crate::{
+    cli::{Global, Serve},
+    collections, database, demo,
+    output::{self, Outcome},
+    ports::{OsEntropy, SystemClock},
+    prepare::{self, Obsolete},
+    resources, server,
+    signals::Signals,
+    token,
+};
+
+/// Connections that wait to be accepted; the system may allow fewer.
+const BACKLOG: u32 = 1024;
+
+/// Only the database's `close` blocks, and the resolver of names.
+const BLOCKING_THREADS: usize = 4;
+
+/// Serves until a signal comes.
+pub(crate) fn run(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
+    let runtime = runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .context("the runtime can't start")?;
+    runtime.block_on(serve(global, options))
+}
+
+/// A runtime for commands that ask one thing after the other.
+pub(crate) fn small_runtime() -> anyhow::Result<Runtime> {
+    runtime::Builder::new_current_thread().build().context("the runtime can't start")
+}
+
+async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
+    // Whatever can be said to be wrong without a database is said before one is made.
+    let given = definitions(global, options)?;
+    let admin = token::given()?;
+    let tenants = options.tenants.as_deref().map_or(Ok(Tenants::single()), read_tenants)?;
+    let socket = bind(options.listen)?;
+
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let sqlite = open(&global.data, options)?;
+    let database: Arc<dyn Database> = Arc::new(sqlite.clone());
+    let registry = Arc::new(bring_up(&*database, &*clock, given, global).await?);
+    if options.demo {
+        let count = demo::load(&database, &registry, &*clock, &entropy).await?;
+        tracing::info!(documents = count, "the demo is there");
+    }
+    let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
+
+    let ready = Arc::new(Ready(AtomicBool::new(true)));
+    let service = DocumentsService::new(
+        Arc::clone(&database),
+        Arc::clone(&registry),
+        Arc::clone(&clock),
+        Arc::clone(&entropy),
+    );
+    let readiness: Arc<dyn Readiness> = ready.clone();
+    let body_limit = options.body_limit;
+    let api =
+        Api::new(ApiParts { service, database, clock, entropy, authenticator, tenants, body_limit, readiness });
+    let mut signals = Signals::listen().context("signals can't be listened to")?;
+    let listener = listen(socket, options.listen)?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    let handler = server::Handler::new(api, options.request_timeout);
+    output::line(format_args!("listening on http://{address}"));
+
+    let asked_to_stop = async move {
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping; requests in flight may finish");
+        ready.0.store(false, Ordering::Relaxed);
+        task::spawn(exit_at(signals));
+    };
+    server::serve(listener, handler, resources::connections(), asked_to_stop).await;
+    close(sqlite).await
+}
+
+/// Says whether new work is welcome. All else is done before the listener opens.
+struct Ready(AtomicBool);
+
+impl Readiness for Ready {
+    fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The definitions that were given, if any were.
+fn definitions(global: &Global, options: &Serve) -> anyhow::Result<Option<Registry>> {
+    match &global.collections {
+        _ if options.demo => demo::registry().map(Some),
+        Some(folder) => collections::load(folder).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn read_tenants(path: &Path) -> anyhow::Result<Tenants> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("the tenants `{}` can't be read", path.display()))?;
+    Tenants::by_host(&text).with_context(|| format!("the tenants `{}` can't be used", path.display()))
+}
+
+fn open(data: &Path, options: &Serve) -> anyhow::Result<SqliteDatabase> {
+    let mut sqlite = SqliteOptions::default().synchronous(options.synchronous.into());
+    if options.d1_strict {
+        sqlite = sqlite.d1_strict();
+    }
+    let synchronous = sqlite.synchronous;
+    let opened = database::create(data, sqlite)?;
+    tracing::info!(data = %data.display(), ?synchronous, d1_strict = options.d1_strict, "database opened");
+    Ok(opened)
+}
+
+/// Migrates, decides which definitions hold, and prepares the database for them.
+async fn bring_up(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    given: Option<Registry>,
+    global: &Global,
+) -> anyhow::Result<Registry> {
+    for name in prepare::migrate(database, clock).await? {
+        tracing::info!(name, "migration applied");
+    }
+    let registry = match given {
+        Some(registry) => registry,
+        None => prepare::stored(database).await?.ok_or_else(no_definitions)?,
+    };
+    let obsolete = if global.collections.is_some() { Obsolete::Drop } else { Obsolete::Keep };
+    let prepared = prepare::prepare(database, clock, &registry, obsolete).await?;
+    let installed = &prepared.installed;
+    if !(installed.columns.is_empty() && installed.indexes.is_empty()) {
+        let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
+        tracing::info!(columns, indexes, "added what the collections need");
+    }
+    for name in &prepared.dropped {
+        tracing::info!(name, "dropped an index that no collection needs");
+    }
+    Ok(registry)
+}
+
+fn no_definitions() -> anyhow::Error {
+    anyhow!(
+        "the database has no collections yet: give --collections DIR with a *.json file for each, or --demo to \
+         look around"
+    )
+}
+
+/// Takes the address. Nobody can connect before [`listen`], but an address that is in use shows
+/// before anything is written.
+fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
+    let bound = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // Elsewhere it would let two programs have one port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    bound().map_err(|error| explain_address(address, error))
+}
+
+fn listen(socket: TcpSocket, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    socket.listen(BACKLOG).map_err(|error| explain_address(address, error))
+}
+
+fn explain_address(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let why = match error.kind() {
+        io::ErrorKind::AddrInUse => "it is in use: stop what listens there".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not: take a port above 1023".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    };
+    anyhow!("cannot listen on {address}, {why}, or name another with --listen HOST:PORT")
+}
+
+/// Whoever asks twice does not want to wait.
+async fn exit_at(mut signals: Signals) {
+    let signal = signals.next().await;
+    tracing::warn!(signal, "stopping at once");
+    process::exit(1);
+}
+
+async fn close(database: SqliteDatabase) -> anyhow::Result<Outcome> {
+    let closed = task::spawn_blocking(move || database.close()).await.context("closing panicked")?;
+    // Everything that was answered is durable all the same, and the next start folds it in.
+    closed.unwrap_or_else(|error| tracing::warn!(%error, "the write-ahead log could not be folded in"));
+    tracing::info!("stopped");
+    Ok(Outcome::Done)
+}
