@@ -32,7 +32,11 @@ pub(crate) struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, field, message } = self;
-        if field.is_empty() { write!(f, "{file}: {message}") } else { write!(f, "{file}: {field}: {message}") }
+        if field.is_empty() {
+            write!(f, "{file}: {message}")
+        } else {
+            write!(f, "{file}: {field}: {message}")
+        }
     }
 }
 
@@ -69,7 +73,8 @@ fn read(folder: &Path) -> anyhow::Result<Vec<Source>> {
         let path = entry.with_context(cannot)?.path();
         if path.extension().is_some_and(|it| it == "json") {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
             sources.push(Source { file, text });
         }
     }
@@ -93,7 +98,8 @@ pub(crate) fn compile(sources: &[Source]) -> Result<Registry, Vec<Fault>> {
             Ok(collection) => {
                 let definition = collection.definition().clone();
                 if let Some(first) = files.insert(definition.name.clone(), file) {
-                    let message = format!("the collection `{}` is defined in {first} already", definition.name);
+                    let message =
+                        format!("the collection `{}` is defined in {first} already", definition.name);
                     faults.push(Fault { file: file.clone(), field: String::new(), message });
                 }
                 definitions.push(definition);

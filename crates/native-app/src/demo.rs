@@ -73,7 +73,8 @@ pub(crate) async fn load(
     let mut ids = Ids::new();
     for (name, entries) in entries {
         let collection = registry.collection(name).with_context(|| format!("the demo lacks `{name}`"))?;
-        let inputs = entries.into_iter().map(|it| input(collection, it, &ids)).collect::<anyhow::Result<Vec<_>>>()?;
+        let inputs =
+            entries.into_iter().map(|it| input(collection, it, &ids)).collect::<anyhow::Result<Vec<_>>>()?;
         for (slug, id) in create_all(&service, name, &inputs).await? {
             ids.insert((name, slug), id);
         }

@@ -32,7 +32,9 @@ pub(crate) fn start(global: &Global) -> anyhow::Result<()> {
 
 fn from_environment() -> anyhow::Result<EnvFilter> {
     match std::env::var("RUST_LOG") {
-        Ok(filter) => EnvFilter::try_new(&filter).with_context(|| format!("RUST_LOG=`{filter}` is no filter")),
+        Ok(filter) => {
+            EnvFilter::try_new(&filter).with_context(|| format!("RUST_LOG=`{filter}` is no filter"))
+        }
         Err(_) => Ok(EnvFilter::new(DEFAULT_FILTER)),
     }
 }

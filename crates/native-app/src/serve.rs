@@ -28,7 +28,8 @@ use crate::{
     output::{self, Outcome},
     ports::{OsEntropy, SystemClock},
     prepare::{self, Obsolete},
-    resources, server,
+    resources,
+    server::{self, Handler},
     signals::Signals,
     token,
 };
@@ -71,7 +72,8 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     }
     let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
 
-    let ready = Arc::new(Ready(AtomicBool::new(true)));
+    // All else is done before the listener opens; from the first signal on, new work goes elsewhere.
+    let ready = Arc::new(AtomicBool::new(true));
     let service = DocumentsService::new(
         Arc::clone(&database),
         Arc::clone(&registry),
@@ -80,31 +82,30 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     );
     let readiness: Arc<dyn Readiness> = ready.clone();
     let body_limit = options.body_limit;
-    let api =
-        Api::new(ApiParts { service, database, clock, entropy, authenticator, tenants, body_limit, readiness });
+    let api = Api::new(ApiParts {
+        service,
+        database,
+        clock,
+        entropy,
+        authenticator,
+        tenants,
+        body_limit,
+        readiness,
+    });
     let mut signals = Signals::listen().context("signals can't be listened to")?;
     let listener = listen(socket, options.listen)?;
     let address = listener.local_addr().context("the listener has no address")?;
-    let handler = server::Handler::new(api, options.request_timeout);
+    let handler = Handler { api, deadline: options.request_timeout };
     output::line(format_args!("listening on http://{address}"));
 
     let asked_to_stop = async move {
         let signal = signals.next().await;
         tracing::info!(signal, "stopping; requests in flight may finish");
-        ready.0.store(false, Ordering::Relaxed);
+        ready.store(false, Ordering::Release);
         task::spawn(exit_at(signals));
     };
     server::serve(listener, handler, resources::connections(), asked_to_stop).await;
     close(sqlite).await
-}
-
-/// Says whether new work is welcome. All else is done before the listener opens.
-struct Ready(AtomicBool);
-
-impl Readiness for Ready {
-    fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// The definitions that were given, if any were.
@@ -117,8 +118,8 @@ fn definitions(global: &Global, options: &Serve) -> anyhow::Result<Option<Regist
 }
 
 fn read_tenants(path: &Path) -> anyhow::Result<Tenants> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("the tenants `{}` can't be read", path.display()))?;
+    let text = fs::read_to_string(path)
+        .with_context(|| format!("the tenants `{}` can't be read", path.display()))?;
     Tenants::by_host(&text).with_context(|| format!("the tenants `{}` can't be used", path.display()))
 }
 

@@ -5,7 +5,7 @@ mod stream;
 
 use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
 
-use axum::{body::Body, response::Response};
+use axum::response::Response;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use self::{body::Patient, stream::Unstalled};
+use crate::ports::{OsEntropy, SystemClock};
 
 /// How long the head of a request may take, and how long a connection may be idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,20 +37,15 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Answers requests, each within its time.
 #[derive(Clone)]
 pub(crate) struct Handler {
-    api: Arc<Api>,
-    deadline: Duration,
+    pub(crate) api: Api,
+    pub(crate) deadline: Duration,
 }
 
 impl Handler {
-    /// A handler that gives each request a time.
-    pub(crate) fn new(api: Api, deadline: Duration) -> Self {
-        Self { api: Arc::new(api), deadline }
-    }
-
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let request = request.map(|body| Patient::body(body, SILENCE));
         let answered = timeout(self.deadline, self.api.serve(request)).await;
-        Ok(answered.unwrap_or_else(|_| timeout_response()))
+        Ok(answered.unwrap_or_else(|_| timeout_response(&SystemClock, &OsEntropy)))
     }
 }
 

@@ -1,0 +1,21 @@
+//! The HTTP contract, over a real database that refuses what D1 refuses.
+
+mod api {
+    mod app;
+    mod authentication;
+    mod bad_inputs;
+    mod conditions;
+    mod creating;
+    mod cross_origin;
+    mod failures;
+    mod garbage;
+    mod history;
+    mod lifecycle;
+    mod listing;
+    mod methods;
+    mod races;
+    mod reading;
+    mod story;
+    mod tenancy;
+    mod updating;
+}
