@@ -3,8 +3,6 @@
 //! Bodies are pushed together as text: fields leave as they are stored, without being parsed.
 
 mod projection;
-#[cfg(test)]
-mod tests;
 
 use serde_json::Value;
 use stratus_document::{Document, Referrer, format_time};

@@ -1,6 +1,7 @@
 //! What is derived from a document's content: facets, references, and where each stands.
 
 use serde_json::{Map, Value as Json, json};
+use stratus_storage::Statement;
 
 use crate::{
     collection::{Collection, Field, FieldKind, Shape},
@@ -83,6 +84,43 @@ impl Derived {
             }
         }
         targets
+    }
+
+    /// Writes the derived rows of a version row, if it is a head or public.
+    pub(crate) fn insert(&self, row_id: &str, tenant: &str, collection: &str) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        if !self.facets.is_empty() {
+            statements.push(Statement::new(
+                "INSERT INTO document_facets \
+                 (document_id, field_name, ordinal, tenant_id, type_id, value_text, value_number) \
+                 SELECT d.pk, json_extract(f.value, '$[0]'), json_extract(f.value, '$[1]'), ?2, ?3, \
+                 json_extract(f.value, '$[2]'), json_extract(f.value, '$[3]') \
+                 FROM documents AS d CROSS JOIN json_each(?4) AS f \
+                 WHERE d.id = ?1 AND (d.is_current_draft = 1 OR d.is_published = 1)",
+                vec![row_id.into(), tenant.into(), collection.into(), self.facet_rows().to_string().into()],
+            ));
+        }
+        if !self.references.is_empty() {
+            statements.push(Statement::new(
+                "INSERT INTO document_references \
+                 (from_document_id, field_name, ordinal, tenant_id, to_root_id, ref_strength) \
+                 SELECT d.pk, json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), ?2, \
+                 json_extract(r.value, '$[2]'), json_extract(r.value, '$[3]') \
+                 FROM documents AS d CROSS JOIN json_each(?3) AS r \
+                 WHERE d.id = ?1 AND (d.is_current_draft = 1 OR d.is_published = 1)",
+                vec![row_id.into(), tenant.into(), self.reference_rows().to_string().into()],
+            ));
+        }
+        statements
+    }
+
+    /// Removes the derived rows of a version row.
+    pub(crate) fn clear(row_id: &str) -> [Statement; 2] {
+        [
+            "DELETE FROM document_facets WHERE document_id = (SELECT pk FROM documents WHERE id = ?1)",
+            "DELETE FROM document_references WHERE from_document_id = (SELECT pk FROM documents WHERE id = ?1)",
+        ]
+        .map(|sql| Statement::new(sql, vec![row_id.into()]))
     }
 
     fn object(&mut self, shape: &Shape, members: &Map<String, Json>, at: &str) {

@@ -4,6 +4,8 @@
 mod budgets;
 #[path = "documents/concurrency.rs"]
 mod concurrency;
+#[path = "documents/definitions.rs"]
+mod definitions;
 #[path = "documents/doctor.rs"]
 mod doctor;
 #[path = "documents/faults.rs"]

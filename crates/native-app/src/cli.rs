@@ -68,7 +68,7 @@ Ends with 3 when it finds something. Nothing is changed, and a server may be run
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "stratus", version, after_help = format!("{EXAMPLES}\n\n{ABOUT_EXITS}"))]
-#[command(max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -78,6 +78,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// The folder that holds stratus.db
     #[arg(long, global = true, env = "STRATUS_DATA", value_name = "DIR", default_value = "./data")]

@@ -117,8 +117,8 @@ pub(crate) fn compile(sources: &[Source]) -> Result<Registry, Vec<Fault>> {
 
 fn in_their_files(errors: Vec<DefinitionError>, files: &BTreeMap<String, &String>) -> Vec<Fault> {
     let named = |error: DefinitionError| {
-        let file = files.get(&error.collection).map_or(error.collection.as_str(), |it| it.as_str());
-        faults_of(&file.to_owned(), error)
+        let file = files.get(&error.collection).map_or("?", |it| it.as_str());
+        faults_of(file, error)
     };
     errors.into_iter().flat_map(named).collect()
 }

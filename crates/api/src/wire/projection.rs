@@ -91,3 +91,77 @@ impl<'de> Visitor<'de> for Copying<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+    use stratus_document::CollectionDefinition;
+
+    use super::*;
+
+    fn collection() -> Collection {
+        let definition = json!({"name": "posts", "fields": {
+            "title": {"type": "text"}, "body": {"type": "json"}, "email": {"type": "email", "private": true}
+        }});
+        Collection::compile(CollectionDefinition::parse(&definition.to_string()).unwrap()).unwrap()
+    }
+
+    fn take(query: &str) -> Result<Option<Projection>, Problem> {
+        Projection::take(&collection(), &mut Params::parse(Some(query)).unwrap())
+    }
+
+    fn copied(names: &str, stored: &str) -> String {
+        let mut body = String::new();
+        take(&format!("fields={names}")).unwrap().unwrap().push(&mut body, stored).unwrap();
+        body
+    }
+
+    #[test]
+    fn chosen_members_are_copied_as_they_are_stored() {
+        let stored = r#"{"title":"a\u00e9","body":{"z":1.0,"a":[1,  2]}}"#;
+        assert_eq!(copied("body,title", stored), stored);
+        assert_eq!(copied("title", stored), r#"{"title":"a\u00e9"}"#);
+        assert_eq!(copied("body", stored), r#"{"body":{"z":1.0,"a":[1,  2]}}"#);
+        assert_eq!(copied("body", "{}"), "{}");
+        assert_eq!(take("fields=title,body").unwrap().unwrap().view(), "body,title");
+        assert_eq!(take("").unwrap(), None);
+        let one = take("fields=title").unwrap().unwrap();
+        for damaged in ["", "[]", "{\"title\":", "null"] {
+            assert_eq!(
+                one.push(&mut String::new(), damaged).unwrap_err().code(),
+                Code::Internal,
+                "{damaged}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_names_are_refused_and_not_repeated() {
+        for bad in
+            ["email", "title,email", "passwordHash", "title.x", "author(name)", "id", "Title", " title"]
+        {
+            let problem = take(&format!("fields={bad}")).expect_err(bad);
+            assert_eq!(problem.code(), Code::InvalidParameter, "{bad}");
+            let detail = "the parameter `fields` names a field that is not there; there are title, body";
+            assert_eq!(problem.detail(), detail);
+        }
+        for bad in ["fields=", "fields=title,", "fields=title,title", "fields[x]=title"] {
+            assert_eq!(take(bad).expect_err(bad).code(), Code::InvalidParameter, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_parsed_object(values in prop::collection::vec(any::<Option<String>>(), 2), both: bool) {
+            let mut stored = serde_json::Map::new();
+            for (name, value) in ["title", "body"].into_iter().zip(values) {
+                stored.insert(name.to_owned(), value.into());
+            }
+            let text = Value::Object(stored.clone()).to_string();
+            stored.retain(|name, _| both || name == "title");
+            let shown = copied(if both { "title,body" } else { "title" }, &text);
+            prop_assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), Value::Object(stored));
+        }
+    }
+}

@@ -77,12 +77,7 @@ impl Content {
 
     /// The text of what may leave the server, and of what may not.
     pub(crate) fn texts(&self, collection: &Collection) -> (String, String) {
-        let is_private = |name: &str| {
-            collection.fields().iter().any(|field| field.name() == name && field.definition().private)
-        };
-        let (private, public): (Fields, Fields) =
-            self.fields.clone().into_iter().partition(|(name, _)| is_private(name));
-        (Json::Object(public).to_string(), Json::Object(private).to_string())
+        texts(collection, &self.fields)
     }
 
     /// The names of the fields that differ from what is there.
@@ -90,6 +85,17 @@ impl Content {
         let names = present.keys().chain(self.fields.keys().filter(|name| !present.contains_key(*name)));
         names.filter(|name| present.get(*name) != self.fields.get(*name)).cloned().collect()
     }
+}
+
+/// The text of what may leave the server, and of what may not.
+pub(crate) fn texts(collection: &Collection, fields: &Fields) -> (String, String) {
+    let (mut public, mut private) = (Fields::new(), Fields::new());
+    for field in collection.fields() {
+        let Some(value) = fields.get(field.name()) else { continue };
+        let side = if field.definition().private { &mut private } else { &mut public };
+        side.insert(field.name().to_owned(), value.clone());
+    }
+    (Json::Object(public).to_string(), Json::Object(private).to_string())
 }
 
 /// Stored content may have been written under another definition: what is no field any more goes.

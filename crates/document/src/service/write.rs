@@ -13,7 +13,8 @@ use stratus_storage::{
 use super::{DocumentsService, content::Content, state::Stored};
 use crate::{
     collection::Collection,
-    document::{Document, Scope},
+    derived::Derived,
+    document::Scope,
     error::{DocumentError, Result},
     physical::State,
     repository::referrer,
@@ -146,50 +147,14 @@ impl<'a> Write<'a> {
                 data.into(),
             ],
         );
-        self.insert_derived(document, content);
+        let tenant = self.scope.tenant.as_str();
+        self.statements.extend(content.derived.insert(&document.row_id, tenant, self.collection.name()));
         Ok(())
-    }
-
-    fn insert_derived(&mut self, document: &Document, content: &Content) {
-        if !content.derived.facets.is_empty() {
-            let rows = content.derived.facet_rows().to_string();
-            self.push(
-                "INSERT INTO document_facets \
-                 (document_id, field_name, ordinal, tenant_id, type_id, value_text, value_number) \
-                 SELECT d.pk, json_extract(f.value, '$[0]'), json_extract(f.value, '$[1]'), ?2, ?3, \
-                 json_extract(f.value, '$[2]'), json_extract(f.value, '$[3]') \
-                 FROM documents AS d CROSS JOIN json_each(?4) AS f WHERE d.id = ?1",
-                vec![
-                    document.row_id.as_str().into(),
-                    self.scope.tenant.as_str().into(),
-                    self.collection.name().into(),
-                    rows.into(),
-                ],
-            );
-        }
-        if !content.derived.references.is_empty() {
-            let rows = content.derived.reference_rows().to_string();
-            self.push(
-                "INSERT INTO document_references \
-                 (from_document_id, field_name, ordinal, tenant_id, to_root_id, ref_strength) \
-                 SELECT d.pk, json_extract(r.value, '$[0]'), json_extract(r.value, '$[1]'), ?2, \
-                 json_extract(r.value, '$[2]'), json_extract(r.value, '$[3]') \
-                 FROM documents AS d CROSS JOIN json_each(?3) AS r WHERE d.id = ?1",
-                vec![document.row_id.as_str().into(), self.scope.tenant.as_str().into(), rows.into()],
-            );
-        }
     }
 
     /// Removes what is derived from a row that becomes history.
     pub(super) fn delete_derived(&mut self, row_id: &str) {
-        self.push(
-            "DELETE FROM document_facets WHERE document_id = (SELECT pk FROM documents WHERE id = ?1)",
-            vec![row_id.into()],
-        );
-        self.push(
-            "DELETE FROM document_references WHERE from_document_id = (SELECT pk FROM documents WHERE id = ?1)",
-            vec![row_id.into()],
-        );
+        self.statements.extend(Derived::clear(row_id));
     }
 
     /// Forgets the oldest history beyond what the collection keeps. The public row always stays.
