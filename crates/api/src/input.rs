@@ -90,8 +90,7 @@ struct Faults(Vec<FieldError>);
 
 impl Faults {
     fn add(&mut self, name: &str, code: &'static str, message: &str) {
-        let message = format!("`{name}` {message}");
-        self.0.push(FieldError { pointer: format!("/{name}"), code, message });
+        self.0.push(FieldError { pointer: format!("/{name}"), code, message: message.to_owned() });
     }
 
     /// The result, if nothing is wrong.

@@ -53,7 +53,7 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             let detail = format!("the public version would be hidden until {until}, when this one is due");
             Problem::new(Code::WouldHide, detail)
         }
-        DocumentError::TooLarge { what } => Problem::new(Code::RowTooLarge, what),
+        DocumentError::TooLarge { what } => too_large(&what),
         DocumentError::Contended => {
             let detail = "many are writing this document at once; try again";
             Problem::new(Code::Unavailable, detail)
@@ -105,6 +105,12 @@ fn referenced(referrers: &[Referrer]) -> Problem {
     named.fold(problem, |problem, message| problem.at("", Code::Referenced.name(), message))
 }
 
+/// What is too large may be in a driver's words: they stay here.
+fn too_large(what: &str) -> Problem {
+    tracing::info!(what, "a document is too large");
+    Problem::new(Code::RowTooLarge, "the document is larger than the storage takes")
+}
+
 fn storage(error: &StorageError) -> Problem {
     let unavailable = |detail: &str| Problem::new(Code::Unavailable, detail);
     match error {
@@ -130,7 +136,7 @@ fn storage(error: &StorageError) -> Problem {
         }
         StorageError::TooLarge { .. } => {
             log(error);
-            Problem::new(Code::RowTooLarge, "the document is larger than the storage takes")
+            too_large("a statement")
         }
         StorageError::Guard { .. }
         | StorageError::NotUnique { .. }

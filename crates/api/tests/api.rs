@@ -1,5 +1,7 @@
 //! The HTTP contract, over a real database that refuses what D1 refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
 mod api {
     mod app;
     mod authentication;

@@ -11,6 +11,7 @@
 //! - A command that only reads never makes a database.
 //! - No wire format and no rule of documents is known here.
 
+mod address;
 mod cli;
 mod collections;
 mod database;

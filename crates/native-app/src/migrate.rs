@@ -1,10 +1,9 @@
 //! `stratus migrate`: what is applied, and applying it.
 
-use std::sync::Arc;
-
-use stratus_document::format_time;
+use stratus_document::{Registry, format_time, rewrite_outdated};
 use stratus_migrations::MigrationState;
-use stratus_sqlite::{SqliteDatabase, SqliteOptions};
+use stratus_sqlite::SqliteOptions;
+use stratus_storage::Database;
 
 use crate::{
     cli::Global,
@@ -41,23 +40,27 @@ pub(crate) fn status(global: &Global) -> anyhow::Result<Outcome> {
 pub(crate) fn up(global: &Global) -> anyhow::Result<Outcome> {
     // Read first: nothing shall be half done because of a misspelt definition.
     let given = global.collections.as_deref().map(collections::load).transpose()?;
-    let database = Arc::new(database::create(&global.data, SqliteOptions::default())?);
+    let database = database::create(&global.data, SqliteOptions::default())?;
     small_runtime()?.block_on(async {
-        let applied = prepare::migrate(&*database, &SystemClock).await?;
+        let applied = prepare::migrate(&database, &SystemClock).await?;
         applied.iter().for_each(|name| output::line(format_args!("applied {name}")));
         let registry = match given {
             Some(registry) => Some(registry),
-            None => prepare::stored(&*database).await?,
+            None => prepare::stored(&database).await?,
         };
         let prepared = match &registry {
-            Some(registry) => prepare::prepare(&*database, &SystemClock, registry, Obsolete::Drop).await?,
+            Some(registry) => prepare::prepare(&database, &SystemClock, registry, Obsolete::Drop).await?,
             None => {
                 output::line("no definitions are stored or given; columns and indexes come with them");
                 Prepared::default()
             }
         };
         tell(applied.len(), &prepared);
-        close(&database)
+        if let Some(registry) = &registry {
+            rewrite(&database, registry).await?;
+        }
+        database.close()?;
+        Ok(Outcome::Done)
     })
 }
 
@@ -73,7 +76,12 @@ fn tell(applied: usize, prepared: &Prepared) {
     }
 }
 
-fn close(database: &SqliteDatabase) -> anyhow::Result<Outcome> {
-    database.close()?;
-    Ok(Outcome::Done)
+/// Rows of older definitions are served all the same, but the slow way.
+async fn rewrite(database: &dyn Database, registry: &Registry) -> anyhow::Result<()> {
+    let rows = rewrite_outdated(database, registry, &mut |rows| tracing::info!(rows, "rewriting")).await?;
+    if rows > 0 {
+        let which = if rows == 1 { "row that was" } else { "rows that were" };
+        output::line(format_args!("rewrote {rows} {which} written under another definition"));
+    }
+    Ok(())
 }

@@ -1,8 +1,7 @@
 //! `stratus serve`: how a server starts, and how it stops.
 
 use std::{
-    fs, io,
-    net::SocketAddr,
+    fs,
     path::Path,
     process,
     sync::{
@@ -12,17 +11,17 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use stratus_api::{Api, ApiParts, Readiness, Tenants};
+use stratus_api::{AdminToken, Api, ApiParts, Readiness, Tenants};
 use stratus_document::{DocumentsService, Registry};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 use stratus_storage::{Clock, Database, Entropy};
 use tokio::{
-    net::{TcpListener, TcpSocket},
     runtime::{self, Runtime},
     task,
 };
 
 use crate::{
+    address,
     cli::{Global, Serve},
     collections, database, demo,
     output::{self, Outcome},
@@ -33,9 +32,6 @@ use crate::{
     signals::Signals,
     token,
 };
-
-/// Connections that wait to be accepted; the system may allow fewer.
-const BACKLOG: u32 = 1024;
 
 /// Only the database's `close` blocks, and the resolver of names.
 const BLOCKING_THREADS: usize = 4;
@@ -56,33 +52,68 @@ pub(crate) fn small_runtime() -> anyhow::Result<Runtime> {
 }
 
 async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
-    // Whatever can be said to be wrong without a database is said before one is made.
-    let given = definitions(global, options)?;
-    let admin = token::given()?;
-    let tenants = options.tenants.as_deref().map_or(Ok(Tenants::single()), read_tenants)?;
-    let socket = bind(options.listen)?;
-
-    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let given = Given::check(global, options)?;
+    let socket = address::bind(options.listen)?;
     let sqlite = open(&global.data, options)?;
-    let database: Arc<dyn Database> = Arc::new(sqlite.clone());
-    let registry = Arc::new(bring_up(&*database, &*clock, given, global).await?);
+    let ready = Arc::new(AtomicBool::new(false));
+    let api = build(global, options, given, Arc::new(sqlite.clone()), ready.clone()).await?;
+    ready.store(true, Ordering::Release);
+
+    let mut signals = Signals::listen().context("signals can't be listened to")?;
+    let listener = address::listen(socket, options.listen)?;
+    let address = listener.local_addr().context("the listener has no address")?;
+    output::line(format_args!("listening on http://{address}"));
+    let asked_to_stop = async move {
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping; requests in flight may finish");
+        // Whoever distributes requests sends the next ones elsewhere.
+        ready.store(false, Ordering::Release);
+        task::spawn(exit_at(signals));
+    };
+    let handler = Handler { api, deadline: options.request_timeout };
+    server::serve(listener, handler, resources::connections(), asked_to_stop).await;
+    close(sqlite).await
+}
+
+/// Whatever can be said to be wrong without a database, so that none is made for nothing.
+struct Given {
+    definitions: Option<Registry>,
+    admin: Option<AdminToken>,
+    tenants: Tenants,
+}
+
+impl Given {
+    fn check(global: &Global, options: &Serve) -> anyhow::Result<Self> {
+        let definitions = match &global.collections {
+            _ if options.demo => Some(demo::registry()?),
+            Some(folder) => Some(collections::load(folder)?),
+            None => None,
+        };
+        let tenants = options.tenants.as_deref().map_or(Ok(Tenants::single()), read_tenants)?;
+        Ok(Self { definitions, admin: token::given()?, tenants })
+    }
+}
+
+/// Brings the database up to date, fills it with the demo if asked to, and builds the API over it.
+async fn build(
+    global: &Global,
+    options: &Serve,
+    given: Given,
+    database: Arc<dyn Database>,
+    readiness: Arc<dyn Readiness>,
+) -> anyhow::Result<Api> {
+    let Given { definitions, admin, tenants } = given;
+    let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+    let registry = Arc::new(bring_up(&*database, &*clock, definitions, global).await?);
     if options.demo {
-        let count = demo::load(&database, &registry, &*clock, &entropy).await?;
-        tracing::info!(documents = count, "the demo is there");
+        let documents = demo::load(&database, &registry, &*clock, &entropy).await?;
+        tracing::info!(documents, "the demo is there");
     }
     let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
-
-    // All else is done before the listener opens; from the first signal on, new work goes elsewhere.
-    let ready = Arc::new(AtomicBool::new(true));
-    let service = DocumentsService::new(
-        Arc::clone(&database),
-        Arc::clone(&registry),
-        Arc::clone(&clock),
-        Arc::clone(&entropy),
-    );
-    let readiness: Arc<dyn Readiness> = ready.clone();
+    let service =
+        DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
     let body_limit = options.body_limit;
-    let api = Api::new(ApiParts {
+    Ok(Api::new(ApiParts {
         service,
         database,
         clock,
@@ -91,30 +122,7 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
         tenants,
         body_limit,
         readiness,
-    });
-    let mut signals = Signals::listen().context("signals can't be listened to")?;
-    let listener = listen(socket, options.listen)?;
-    let address = listener.local_addr().context("the listener has no address")?;
-    let handler = Handler { api, deadline: options.request_timeout };
-    output::line(format_args!("listening on http://{address}"));
-
-    let asked_to_stop = async move {
-        let signal = signals.next().await;
-        tracing::info!(signal, "stopping; requests in flight may finish");
-        ready.store(false, Ordering::Release);
-        task::spawn(exit_at(signals));
-    };
-    server::serve(listener, handler, resources::connections(), asked_to_stop).await;
-    close(sqlite).await
-}
-
-/// The definitions that were given, if any were.
-fn definitions(global: &Global, options: &Serve) -> anyhow::Result<Option<Registry>> {
-    match &global.collections {
-        _ if options.demo => demo::registry().map(Some),
-        Some(folder) => collections::load(folder).map(Some),
-        None => Ok(None),
-    }
+    }))
 }
 
 fn read_tenants(path: &Path) -> anyhow::Result<Tenants> {
@@ -166,34 +174,6 @@ fn no_definitions() -> anyhow::Error {
         "the database has no collections yet: give --collections DIR with a *.json file for each, or --demo to \
          look around"
     )
-}
-
-/// Takes the address. Nobody can connect before [`listen`], but an address that is in use shows
-/// before anything is written.
-fn bind(address: SocketAddr) -> anyhow::Result<TcpSocket> {
-    let bound = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // Elsewhere it would let two programs have one port.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(socket)
-    };
-    bound().map_err(|error| explain_address(address, error))
-}
-
-fn listen(socket: TcpSocket, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    socket.listen(BACKLOG).map_err(|error| explain_address(address, error))
-}
-
-fn explain_address(address: SocketAddr, error: io::Error) -> anyhow::Error {
-    let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "it is in use: stop what listens there".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not: take a port above 1023".to_owned(),
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-        _ => error.to_string(),
-    };
-    anyhow!("cannot listen on {address}, {why}, or name another with --listen HOST:PORT")
 }
 
 /// Whoever asks twice does not want to wait.

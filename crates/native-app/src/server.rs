@@ -73,7 +73,7 @@ pub(crate) async fn serve(
         tokio::spawn(async move {
             let _slot = slot;
             if let Err(error) = connection.await {
-                tracing::debug!(error = %anyhow::Error::new(error), "a connection broke off");
+                tracing::debug!(error = format!("{:#}", anyhow::Error::new(error)), "a connection broke off");
             }
         });
     }

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fmt, fs,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -59,6 +59,7 @@ pub(crate) fn definitions() -> Vec<CollectionDefinition> {
             "name": "pages", "grants": {"public": ["read"]}, "versions": {"max": 3},
             "fields": {
                 "title": {"type": "text"}, "code": {"type": "text", "unique": true},
+                "kind": {"type": "select", "enum": ["a", "b"]},
                 "seo": {"type": "object", "fields": {"title": {"type": "text", "maxLength": 5}}}
             }
         }),
@@ -253,12 +254,18 @@ impl Ask {
 }
 
 /// What came back.
-#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) asked: String,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, status, headers, body } = self;
+        write!(f, "{asked}: {status} {headers:?} {}", String::from_utf8_lossy(body))
+    }
 }
 
 impl Answer {

@@ -1,6 +1,6 @@
 //! One batch in the making, and what its failure means.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::{Value as Json, json};
 use stratus_events::{
@@ -261,7 +261,10 @@ impl<'a> Write<'a> {
     async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
         let statement = self.service.repository.referrers_of(self.scope, id, true, MAX_NAMED, 0);
         let rows = self.service.database.session(Consistency::Primary).query(&statement).await?;
-        let referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<_>>()?;
+        let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
+        // A head and the public row of one document are one referrer to whoever has to change it.
+        let mut named = BTreeSet::new();
+        referrers.retain(|it| named.insert((it.id.clone(), it.field.clone())));
         Ok(DocumentError::Referenced { referrers })
     }
 

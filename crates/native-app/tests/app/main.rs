@@ -1,0 +1,13 @@
+//! The real binary, as a user runs it: started, asked over TCP, stopped, killed.
+
+mod bad_http;
+mod cli;
+mod client;
+mod collections;
+mod crash;
+mod demo;
+mod process;
+mod resources;
+mod starting;
+mod stopping;
+mod syncing;
