@@ -9,7 +9,7 @@ use stratus_access::{Action, Caller, Grants, resolve};
 
 use crate::{
     definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
-    physical::{Column, Index, Physical},
+    physical::{Column, Index, Physical, State},
 };
 
 /// A field, compiled.
@@ -150,6 +150,12 @@ impl Collection {
     /// The indexes that it needs.
     pub fn indexes(&self) -> &[Index] {
         &self.physical.indexes
+    }
+
+    /// The index that slugs are unique in, and found by.
+    pub(crate) fn slug_index(&self, state: State) -> Option<&Index> {
+        let is_slug = |it: &&Index| it.keys.last().is_some_and(|(key, _)| key.name == "slug");
+        self.physical.indexes.iter().filter(|it| it.unique && it.state == state).find(is_slug)
     }
 
     /// The fingerprint of its definition as an integer of 48 bits, which each row repeats: a row

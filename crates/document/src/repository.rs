@@ -112,10 +112,7 @@ impl DocumentRepository {
             ));
         }
         let locale = query::locale(collection, view.locale.as_deref())?;
-        let index = collection.indexes().iter().find(|it| {
-            it.unique && it.state == view.state && it.keys.last().is_some_and(|(key, _)| key.name == "slug")
-        });
-        let index = index.ok_or(DocumentError::NotFound)?;
+        let index = collection.slug_index(view.state).ok_or(DocumentError::NotFound)?;
         let mut sql = Builder::default();
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ").push(&index.name);
         sql.push(" WHERE d.slug IS NOT NULL AND d.slug = ").bind(slug);

@@ -16,8 +16,8 @@ const OWN_COLUMNS: usize = 26;
 pub(crate) struct Source {
     /// Its name, for messages.
     pub(crate) file: String,
-    /// Its text.
-    pub(crate) text: String,
+    /// What is in it.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Something that is wrong in a file.
@@ -27,6 +27,13 @@ pub(crate) struct Fault {
     /// A dotted path, or nothing for the whole.
     field: String,
     message: String,
+}
+
+impl Fault {
+    /// One of a whole file.
+    fn of(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), field: String::new(), message: message.into() }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -90,7 +97,11 @@ pub(crate) fn compile(sources: &[Source]) -> Result<Registry, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut files = BTreeMap::new();
     let mut definitions = Vec::new();
-    for Source { file, text } in sources {
+    for Source { file, bytes } in sources {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            faults.push(Fault::of(file, "it is not UTF-8"));
+            continue;
+        };
         // Editors on some systems begin a file with a mark that JSON does not know.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let compiled = CollectionDefinition::parse(text).and_then(Collection::compile);
@@ -100,7 +111,7 @@ pub(crate) fn compile(sources: &[Source]) -> Result<Registry, Vec<Fault>> {
                 if let Some(first) = files.insert(definition.name.clone(), file) {
                     let message =
                         format!("the collection `{}` is defined in {first} already", definition.name);
-                    faults.push(Fault { file: file.clone(), field: String::new(), message });
+                    faults.push(Fault::of(file, message));
                 }
                 definitions.push(definition);
             }
@@ -141,7 +152,7 @@ fn within_columns(registry: &Registry) -> Result<(), Vec<Fault>> {
          `index`: {}",
         paths.join(", ")
     );
-    Err(vec![Fault { file: "all files".to_owned(), field: String::new(), message }])
+    Err(vec![Fault::of("all files", message)])
 }
 
 /// What definitions come to.
@@ -157,7 +168,7 @@ mod tests {
     use super::*;
 
     fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let source = |(file, text): &(&str, &str)| Source { file: (*file).into(), text: (*text).into() };
+        let source = |(file, text): &(&str, &str)| Source { file: (*file).into(), bytes: (*text).into() };
         let sources: Vec<_> = files.iter().map(source).collect();
         let faults = compile(&sources).map(drop).err().unwrap_or_default();
         let shown: Vec<_> = faults.iter().map(ToString::to_string).collect();

@@ -46,7 +46,7 @@ pub(crate) fn registry() -> anyhow::Result<Registry> {
     let files = FILES.get_dir("collections").map(Dir::files).into_iter().flatten();
     let source = |file: &include_dir::File<'_>| Source {
         file: file.path().display().to_string(),
-        text: file.contents_utf8().unwrap_or_default().to_owned(),
+        bytes: file.contents().to_vec(),
     };
     let sources: Vec<_> = files.map(source).collect();
     collections::compile(&sources).map_err(|faults| {

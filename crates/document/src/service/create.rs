@@ -125,10 +125,7 @@ impl DocumentsService {
         sql.push("SELECT c.value AS slug FROM json_each(").bind(Json::from(candidates).to_string());
         sql.push(") AS c WHERE ");
         for state in [State::Draft, State::Published] {
-            let index = collection.indexes().iter().find(|it| {
-                it.unique && it.state == state && it.keys.last().is_some_and(|(key, _)| key.name == "slug")
-            });
-            let Some(index) = index else { return Ok(fallback) };
+            let Some(index) = collection.slug_index(state) else { return Ok(fallback) };
             sql.push("NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY ")
                 .push(&index.name)
                 .push(" WHERE ");

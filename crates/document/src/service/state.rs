@@ -55,17 +55,16 @@ impl DocumentsService {
         action: Action,
     ) -> Result<Current> {
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
-        let row = |index: &str, flag: &str| {
-            let mut sql = Builder::default();
-            sql.push("SELECT ")
-                .push(COLUMNS)
-                .push(", d.data_private AS data_private FROM documents AS d INDEXED BY ");
-            sql.push(index).push(" WHERE d.root_id = ").bind(id).push(" AND d.").push(flag).push(" = 1");
-            sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
-            sql.bind(scope.tenant.as_str()).granted(collection, action, &scope.principals());
+        let row = |index, which: &str| {
+            let mut sql = row_of(index, id);
+            sql.push(which);
+            whose(&mut sql, scope, collection, action);
             sql.finish()
         };
-        let looks = [row("documents_head", "is_current_draft"), row("documents_published", "is_published")];
+        let looks = [
+            row("documents_head", " AND d.is_current_draft = 1"),
+            row("documents_published", " AND d.is_published = 1"),
+        ];
         let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
         let stored = |n: usize| {
             let first = rows.get(n).and_then(stratus_storage::Rows::first);
@@ -100,15 +99,27 @@ impl DocumentsService {
         id: &str,
         version: i64,
     ) -> Result<Stored> {
-        let mut sql = Builder::default();
-        sql.push("SELECT ").push(COLUMNS).push(", d.data_private AS data_private FROM documents AS d");
-        sql.push(" INDEXED BY documents_version WHERE d.root_id = ").bind(id);
+        let mut sql = row_of("documents_version", id);
         sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
-        sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
-        sql.bind(scope.tenant.as_str()).granted(collection, Action::Update, &scope.principals());
+        whose(&mut sql, scope, collection, Action::Update);
         let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
         rows.first().map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
     }
+}
+
+/// A row of a root, private fields included, by one of its indexes.
+fn row_of(index: &str, id: &str) -> Builder {
+    let mut sql = Builder::default();
+    sql.push("SELECT ")
+        .push(COLUMNS)
+        .push(", d.data_private AS data_private FROM documents AS d INDEXED BY ");
+    sql.push(index).push(" WHERE d.root_id = ").bind(id);
+    sql
+}
+
+fn whose(sql: &mut Builder, scope: &Scope, collection: &Collection, action: Action) {
+    sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
+    sql.bind(scope.tenant.as_str()).granted(collection, action, &scope.principals());
 }
 
 fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {

@@ -50,13 +50,19 @@ fn every_fault_of_every_file_is_named() {
         ("b.json", "{"),
         ("notes.json", NOTES),
     ]);
+    fs::write(faulty.path().join("c.json"), b"\xff\xfe").expect("a file");
     let data = folder();
     let options = ["serve", "--listen", "127.0.0.1:0", "--collections", shown(faulty.path())];
-    finish(stratus(&data.path().join("new"), &options)).refused(&["a.json: id: ", "a.json: x: ", "b.json: "]);
+    finish(stratus(&data.path().join("new"), &options)).refused(&[
+        "a.json: id: ",
+        "a.json: x: ",
+        "b.json: ",
+        "c.json: it is not UTF-8",
+    ]);
     assert!(!data.path().join("new").exists(), "nothing is made for what can't be served");
 
     let checked = finish(stratus(data.path(), &["collections", "check", shown(faulty.path())])).expect(3);
-    assert_eq!(checked.stdout.lines().count(), 3, "{}", checked.stdout);
+    assert_eq!(checked.stdout.lines().count(), 4, "{}", checked.stdout);
     let checked = finish(stratus(data.path(), &["collections", "check", shown(&demo_collections())]));
     let sound = checked.expect(0).stdout;
     assert!(sound.starts_with("4 collections, ") && sound.ends_with(" indexes\n"), "{sound}");
