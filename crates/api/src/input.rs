@@ -5,7 +5,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 use stratus_document::{FieldError, Input, Member, parse_time};
-use stratus_storage::Timestamp;
+use stratus_storage::{MAX_SAFE_INTEGER, Timestamp};
 
 use crate::problem::{Code, Problem, cut, shorten};
 
@@ -42,7 +42,8 @@ pub(crate) fn document(body: Value) -> Result<Input, Problem> {
 /// Those of [`document`].
 pub(crate) fn version(body: Value) -> Result<i64, Problem> {
     let members = object(body, &["version"])?;
-    let number = members.get("version").and_then(Value::as_i64).filter(|it| *it > 0);
+    let number =
+        members.get("version").and_then(Value::as_i64).filter(|it| (1..=MAX_SAFE_INTEGER).contains(it));
     let mut faults = Faults::default();
     if number.is_none() {
         faults.add("version", "type", "must be the number of a version: 1 or more");

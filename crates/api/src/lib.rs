@@ -6,11 +6,15 @@
 //!
 //! # Invariants
 //!
-//! - No runtime, no driver, no SQL: this compiles to wasm, and time and randomness are ports.
+//! - No runtime, no driver, no SQL but the sign of life that `/ready` asks for: this compiles to
+//!   wasm, and time and randomness are ports.
 //! - Every answer leaves through `layers`: with a request id, an explicit `Cache-Control`, and,
 //!   if it is a refusal, as `application/problem+json`. No SQL, path or panic message leaves.
 //! - A credential is right, or the answer is 401: a wrong one is never taken for the public.
 //! - The tenant comes from the host that was asked, never from another header.
+//! - What a caller may not know of, be it a collection or a private field, looks like what is not
+//!   there: in status, words and headers.
+//! - What was asked for with a credential, and anything but published documents, is for no cache.
 //! - What a client may say is closed: unknown and repeated parameters, repeated JSON keys and
 //!   malformed headers are refused, never ignored.
 //! - Whatever a client sends is bounded before it is worked on: URL, parameters, body, nesting,

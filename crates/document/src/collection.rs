@@ -24,6 +24,8 @@ pub struct Field {
     pub(crate) pattern: Option<Regex>,
     /// The default, as it is stored.
     pub(crate) default: Option<Json>,
+    /// An index or a unique constraint is over its value, and cursors may carry it.
+    pub(crate) is_key: bool,
 }
 
 impl Field {
@@ -71,11 +73,32 @@ impl Shape {
         self.fields.iter().find(|it| it.name == name)
     }
 
-    /// The field at a dotted path through objects.
-    pub(crate) fn field_at(&self, path: &str) -> Option<&Field> {
+    /// Only the first name of a path can be a private field's.
+    pub(crate) fn public_field_at(&self, path: &str) -> Option<&Field> {
         let mut names = path.split('.');
-        let first = self.field(names.next()?)?;
+        let first = self.field(names.next()?).filter(|field| !field.definition.private)?;
         names.try_fold(first, |field, name| field.fields().iter().find(|it| it.name == name))
+    }
+
+    /// The dotted paths of all references in it, with their strength, through objects, lists and
+    /// blocks; each with whether its first field is private.
+    pub(crate) fn references(&self) -> Vec<(&str, Strength, bool)> {
+        let mut found = Vec::new();
+        for field in &self.fields {
+            references_in(field, field.definition.private, &mut found);
+        }
+        found
+    }
+}
+
+fn references_in<'f>(field: &'f Field, private: bool, found: &mut Vec<(&'f str, Strength, bool)>) {
+    let mut all = |shape: &'f Shape| shape.fields.iter().for_each(|it| references_in(it, private, found));
+    match &field.kind {
+        FieldKind::Plain => {}
+        FieldKind::Object(shape) => all(shape),
+        FieldKind::Blocks(blocks) => blocks.values().for_each(all),
+        FieldKind::Array(item) => references_in(item, private, found),
+        FieldKind::Reference { strength, .. } => found.push((&field.path, *strength, private)),
     }
 }
 
@@ -96,8 +119,9 @@ impl Collection {
     ///
     /// Everything that is wrong with it.
     pub fn compile(definition: CollectionDefinition) -> Result<Self, DefinitionError> {
-        let shape = check(&definition)?;
+        let mut shape = check(&definition)?;
         let physical = Physical::of(&definition, &shape)?;
+        mark_keys(&mut shape.fields, &physical.columns);
         let canonical = definition.canonical();
         let type_version = type_version(&canonical);
         Ok(Self { definition, shape, physical, canonical, type_version })
@@ -122,9 +146,10 @@ impl Collection {
         &self.shape
     }
 
-    /// The field at a dotted path through objects.
-    pub fn field_at(&self, path: &str) -> Option<&Field> {
-        self.shape.field_at(path)
+    /// The public field at a dotted path through objects. What is private is answered like what is
+    /// not there, and so is everything in it.
+    pub fn public_field_at(&self, path: &str) -> Option<&Field> {
+        self.shape.public_field_at(path)
     }
 
     /// Its base grants.
@@ -166,6 +191,15 @@ impl Collection {
 
     pub(crate) fn canonical(&self) -> &str {
         &self.canonical
+    }
+}
+
+fn mark_keys(fields: &mut [Field], columns: &[Column]) {
+    for field in fields {
+        field.is_key = columns.iter().any(|it| it.json_path.strip_prefix("$.") == Some(field.path.as_str()));
+        if let FieldKind::Object(shape) = &mut field.kind {
+            mark_keys(&mut shape.fields, columns);
+        }
     }
 }
 

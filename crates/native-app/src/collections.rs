@@ -80,9 +80,8 @@ fn read(folder: &Path) -> anyhow::Result<Vec<Source>> {
         let path = entry.with_context(cannot)?.path();
         if path.extension().is_some_and(|it| it == "json") {
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-            sources.push(Source { file, text });
+            let bytes = fs::read(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+            sources.push(Source { file, bytes });
         }
     }
     if sources.is_empty() {

@@ -43,9 +43,15 @@ pub(crate) struct Handler {
 
 impl Handler {
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let request = request.map(|body| Patient::body(body, SILENCE));
         let answered = timeout(self.deadline, self.api.serve(request)).await;
-        Ok(answered.unwrap_or_else(|_| timeout_response(&SystemClock, &OsEntropy)))
+        Ok(answered.unwrap_or_else(|_| {
+            let answer = timeout_response(&SystemClock, &OsEntropy);
+            let request_id = answer.headers().get("x-request-id").and_then(|it| it.to_str().ok());
+            tracing::warn!(%method, path = uri.path(), request_id, "a request took too long");
+            answer
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::app::{App, Ask, patch, post};
+use super::app::{App, Ask, delete, patch, post};
 
 async fn at_once(app: &Arc<App>, asks: Vec<Ask>) -> Vec<u16> {
     let tasks = asks.into_iter().map(|ask| {
@@ -48,4 +48,17 @@ async fn writers_without_a_condition_all_get_through() {
     let statuses = at_once(&app, (0..8).map(|n| write(n).admin()).collect()).await;
     assert_eq!(statuses, [200; 8]);
     assert_eq!(app.tag("pages", &id).await.split('-').next(), Some("\"r9"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_author_goes_or_a_post_comes() {
+    let app = Arc::new(App::new().await);
+    for round in 0..8 {
+        let author = app.author("Ada").await;
+        let fields = json!({"title": format!("Post {round}"), "body": "b", "author": author});
+        let come = post("/api/posts", json!({ "fields": fields })).admin();
+        let go = delete(&format!("/api/authors/{author}")).admin();
+        let statuses = at_once(&app, vec![come, go]).await;
+        assert!(statuses == [201, 409] || statuses == [204, 422], "{statuses:?}");
+    }
 }

@@ -1,4 +1,8 @@
 //! The real binary, as a user runs it: started, asked over TCP, stopped, killed.
+//!
+//! Stopping is by signals, so that these run on Unix only.
+
+#![cfg(unix)]
 
 mod bad_http;
 mod cli;

@@ -27,7 +27,6 @@ fn an_idle_server_is_small() {
 }
 
 #[test]
-#[cfg(unix)]
 fn connections_beyond_the_limit_of_open_files_wait_their_turn() {
     let data = folder();
     let mut command = Command::new("sh");

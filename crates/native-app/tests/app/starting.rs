@@ -43,7 +43,6 @@ fn a_file_of_something_else_is_left_alone() {
 }
 
 #[test]
-#[cfg(unix)]
 fn a_folder_that_may_not_be_written_to_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let outer = folder();

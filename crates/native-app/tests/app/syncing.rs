@@ -30,9 +30,8 @@ fn strace_works() -> bool {
 
 fn the_setting_is_full() {
     let (data, given) = (folder(), definitions(&[("notes.json", NOTES)]));
-    let server = Server::start(data.path(), &["--collections", shown(given.path())]);
-    assert!(server.errors().contains(r#""synchronous":"Full""#), "{}", server.errors());
-    server.stop();
+    let log = Server::start(data.path(), &["--collections", shown(given.path())]).stop();
+    assert!(log.contains(r#""synchronous":"Full""#), "{log}");
 }
 
 /// Creates a few documents and says whether each answer came after a sync.
