@@ -69,6 +69,12 @@ const facts = {
     const { changes } = (await db.prepare("INSERT INTO f VALUES ('a')").run()).meta;
     return [changes > 1, true];
   },
+  generated_columns_can_be_dropped: async (db) => {
+    await db.exec("CREATE TABLE t (n INTEGER)");
+    await db.exec("ALTER TABLE t ADD COLUMN q INTEGER GENERATED ALWAYS AS (n + 1) VIRTUAL");
+    await db.exec("ALTER TABLE t DROP COLUMN q");
+    return [await rows(db, "SELECT name FROM pragma_table_xinfo('t')"), [{ name: "n" }]];
+  },
   foreign_keys_are_on: async (db) => [await row(db, "PRAGMA foreign_keys"), { foreign_keys: 1 }],
   errors_name_the_check_and_the_columns: async (db) => {
     await db.exec("CREATE TABLE t (n INTEGER UNIQUE, CONSTRAINT stratus_small CHECK (n < 10))");

@@ -117,6 +117,11 @@ impl Grants {
         *principal == Principal::admin() || self.0.get(principal).is_some_and(|set| set.contains(action))
     }
 
+    /// Everyone who is named.
+    pub fn principals(&self) -> impl Iterator<Item = &Principal> {
+        self.0.keys()
+    }
+
     /// Everyone who was granted an action, the role `admin` included.
     pub fn holders(&self, action: Action) -> impl Iterator<Item = Principal> {
         let named = self.0.iter().filter(move |(_, set)| set.contains(action)).map(|(it, _)| it.clone());

@@ -67,24 +67,25 @@ impl FromStr for Principal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
     principals: Vec<Principal>,
+    is_anonymous: bool,
 }
 
 impl Caller {
     /// Someone without a credential.
     pub fn anonymous() -> Self {
-        Self { principals: vec![Principal::Public] }
+        Self { principals: vec![Principal::Public], is_anonymous: true }
     }
 
     /// Someone whose credential was checked. They are the public besides, for allows.
     pub fn signed_in(principals: impl IntoIterator<Item = Principal>) -> Self {
         let mut principals: Vec<_> = principals.into_iter().filter(|it| *it != Principal::Public).collect();
         principals.push(Principal::Public);
-        Self { principals }
+        Self { principals, is_anonymous: false }
     }
 
     /// Whether there is no credential.
     pub fn is_anonymous(&self) -> bool {
-        self.principals == [Principal::Public]
+        self.is_anonymous
     }
 
     /// Everything that they are, the public last.
@@ -94,6 +95,13 @@ impl Caller {
 
     /// Who to name in the log: the most particular of their principals.
     pub fn actor(&self) -> &Principal {
-        self.principals.iter().min_by_key(|it| matches!(it, Principal::Public)).unwrap_or(&Principal::Public)
+        let rank = |it: &&Principal| match it {
+            Principal::User(_) => 0,
+            Principal::Token(_) => 1,
+            Principal::Role(_) => 2,
+            Principal::Group(_) => 3,
+            Principal::Public => 4,
+        };
+        self.principals.iter().min_by_key(rank).unwrap_or(&Principal::Public)
     }
 }

@@ -52,6 +52,8 @@ mod tests {
         check(&anonymous, &[("public", Allow)], true);
         check(&anonymous, &[("public", Allow), ("public", Deny)], false);
         check(&editor, &[("public", Deny)], true);
+        check(&Caller::signed_in([]), &[("public", Allow)], true);
+        check(&Caller::signed_in([]), &[("user:v", Allow), ("public", Deny)], false);
         check(&Caller::signed_in([Principal::admin()]), &[], true);
         check(&Caller::signed_in([Principal::admin()]), &[("role:admin", Deny)], false);
     }

@@ -39,6 +39,14 @@ impl Field {
         &self.definition
     }
 
+    /// Of a list, the field that its items are of; else itself.
+    pub(crate) fn innermost(&self) -> &Self {
+        match &self.kind {
+            FieldKind::Array(item) => item.innermost(),
+            _ => self,
+        }
+    }
+
     /// The fields of its object, if it is one.
     pub fn fields(&self) -> &[Field] {
         match &self.kind {

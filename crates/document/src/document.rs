@@ -10,6 +10,7 @@ use stratus_storage::{Consistency, Row, Timestamp};
 use crate::{
     collection::Collection,
     physical::State,
+    service::texts,
     validate::{parse_moment, rfc3339},
 };
 
@@ -52,6 +53,8 @@ impl Scope {
 pub struct Document {
     pub(crate) collection: Arc<Collection>,
     pub(crate) row_id: String,
+    /// The definition that the row was written under.
+    pub(crate) type_version: i64,
     /// Its id: the same in every version.
     pub id: String,
     /// Its slug.
@@ -100,10 +103,12 @@ impl Document {
             (false, false) => State::Draft,
         };
         let fields = row.text(15)?;
-        let is_current = row.integer(14)? == collection.type_version();
+        let type_version = row.integer(14)?;
+        let is_current = type_version == collection.type_version();
         Ok(Self {
             collection: Arc::clone(collection),
             row_id: row.text(0)?.to_owned(),
+            type_version,
             id: row.text(1)?.to_owned(),
             slug: row.optional_text(2)?.map(owned),
             locale: row.text(3)?.to_owned(),
@@ -130,7 +135,9 @@ impl Document {
     /// an answer about this row do. `view` is what else the answer depends on: its projection.
     pub fn tag_hash(&self, fingerprint: &str, view: &str) -> String {
         let mut hash = Sha256::new();
-        for part in [&self.row_id, fingerprint, view, &self.locale] {
+        // A row may be rewritten from one definition to another, and show more of itself.
+        let written_under = self.type_version.to_string();
+        for part in [&self.row_id, fingerprint, view, &self.locale, &written_under] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
@@ -141,10 +148,7 @@ impl Document {
 /// Shows content that was written under another definition through today's: what is no longer a
 /// public field stays inside.
 fn project(collection: &Collection, stored: &str) -> stratus_storage::Result<String> {
-    let content = parse_object(stored)?;
-    let shown = collection.fields().iter().filter(|field| !field.definition().private);
-    let shown = shown.filter_map(|field| Some((field.name().to_owned(), content.get(field.name())?.clone())));
-    Ok(Json::Object(shown.collect()).to_string())
+    Ok(texts(collection, &parse_object(stored)?).0)
 }
 
 pub(crate) fn parse_object(stored: &str) -> stratus_storage::Result<Map<String, Json>> {

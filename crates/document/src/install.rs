@@ -3,8 +3,8 @@
 
 use serde_json::Value as Json;
 use stratus_migrations::{
-    GeneratedColumn, IndexDefinition, MigrationError, drop_indexes, ensure_generated_columns, ensure_indexes,
-    obsolete_indexes,
+    GeneratedColumn, IndexDefinition, MigrationError, drop_generated_columns, drop_indexes,
+    ensure_generated_columns, ensure_indexes, obsolete_generated_columns, obsolete_indexes,
 };
 use stratus_storage::{Clock, Consistency, Database, Statement, Value};
 
@@ -48,18 +48,13 @@ pub async fn install(
     clock: &dyn Clock,
     registry: &Registry,
 ) -> Result<Installed, InstallError> {
-    let columns: Vec<_> = registry
-        .columns()
-        .into_iter()
-        .map(|it| GeneratedColumn { name: it.name, sql_type: it.column_type.sql(), path: it.json_path })
-        .collect();
-    let columns = ensure_generated_columns(database, clock, &columns).await?;
+    let columns = ensure_generated_columns(database, clock, &needed_columns(registry)).await?;
     write_definitions(database, clock, registry).await?;
     let indexes = ensure_indexes(database, clock, &needed_indexes(registry)).await?;
     Ok(Installed { columns, indexes })
 }
 
-/// Drops the indexes that no collection of the registry needs, and names them.
+/// Drops the indexes and generated columns that no collection of the registry needs, and names them.
 ///
 /// # Errors
 ///
@@ -68,8 +63,11 @@ pub async fn drop_obsolete(
     database: &dyn Database,
     registry: &Registry,
 ) -> Result<Vec<String>, InstallError> {
-    let obsolete = obsolete_indexes(database, &needed_indexes(registry)).await?;
+    let mut obsolete = obsolete_indexes(database, &needed_indexes(registry)).await?;
     drop_indexes(database, &obsolete).await?;
+    let columns = obsolete_generated_columns(database, &needed_columns(registry)).await?;
+    drop_generated_columns(database, &columns).await?;
+    obsolete.extend(columns);
     Ok(obsolete)
 }
 
@@ -82,6 +80,13 @@ pub async fn stored_definitions(database: &dyn Database) -> Result<Vec<Collectio
     let statement = Statement::bare("SELECT schema FROM document_types WHERE is_active = 1 ORDER BY id");
     let rows = database.session(Consistency::Primary).query(&statement).await?;
     rows.iter().map(|row| Ok(CollectionDefinition::parse(row.text(0)?)?)).collect()
+}
+
+fn needed_columns(registry: &Registry) -> Vec<GeneratedColumn> {
+    let columns = registry.columns().into_iter();
+    columns
+        .map(|it| GeneratedColumn { name: it.name, sql_type: it.column_type.sql(), path: it.json_path })
+        .collect()
 }
 
 fn needed_indexes(registry: &Registry) -> Vec<IndexDefinition> {

@@ -19,6 +19,7 @@ mod document;
 mod error;
 mod install;
 mod physical;
+mod projection;
 mod query;
 mod registry;
 mod repository;

@@ -262,7 +262,14 @@ impl Physical {
                     Some(bare) => (bare, Direction::Descending),
                     None => (name.as_str(), Direction::Ascending),
                 };
-                let field = shape.field_at(bare).filter(|field| !field.definition.private);
+                let field = shape.public_field_at(bare);
+                if bare == "id" || keys.iter().any(|(key, _): &(Key, Direction)| key.name == bare) {
+                    let message = format!(
+                        "`{bare}` once too often: `id` is the last key of every index, others stand once"
+                    );
+                    problems.push(DefinitionProblem::new("indexes", message));
+                    return;
+                }
                 match Key::system(bare, state).or_else(|| field.and_then(Key::field)) {
                     Some(key) => keys.push((key, direction)),
                     None => {

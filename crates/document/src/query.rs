@@ -87,6 +87,11 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
+    /// Whether the collection alone decides that there is nothing to show.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filters.contains(&Filter::Constant(false))
+    }
+
     /// Which rows it shows.
     pub fn state(&self) -> State {
         self.state

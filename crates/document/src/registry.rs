@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use serde_json::Value as Json;
+
 use crate::{
     collection::{Collection, Field, FieldKind},
-    definition::{CollectionDefinition, DefinitionError, DefinitionProblem},
+    definition::{CollectionDefinition, DefinitionError, DefinitionProblem, Strength},
     physical::{Column, Index, hex},
 };
 
@@ -16,6 +18,8 @@ const WIRE_VERSION: &str = "stratus-wire-1";
 pub struct Registry {
     collections: BTreeMap<String, Arc<Collection>>,
     fingerprint: String,
+    strong_fields: String,
+    private_fields: String,
 }
 
 impl Registry {
@@ -56,7 +60,9 @@ impl Registry {
         }
         let canonical = collections.values().map(|it| it.canonical());
         let text = [WIRE_VERSION].into_iter().chain(canonical).collect::<Vec<_>>().join("\n");
-        Ok(Self { collections, fingerprint: hex(text.as_bytes()) })
+        let strong_fields = reference_fields(&collections, |strength, _| strength == Strength::Strong);
+        let private_fields = reference_fields(&collections, |_, private| private);
+        Ok(Self { collections, fingerprint: hex(text.as_bytes()), strong_fields, private_fields })
     }
 
     /// The collection of that name.
@@ -74,6 +80,17 @@ impl Registry {
         &self.fingerprint
     }
 
+    /// The strong reference fields for `json_each`: `[collection, path]` each. Today's definitions
+    /// say what is strong, also of rows that were written under others.
+    pub(crate) fn strong_fields(&self) -> &str {
+        &self.strong_fields
+    }
+
+    /// The private reference fields, likewise: where-used doesn't tell of them.
+    pub(crate) fn private_fields(&self) -> &str {
+        &self.private_fields
+    }
+
     /// The generated columns that all collections need, each once.
     pub fn columns(&self) -> Vec<Column> {
         let mut columns: Vec<Column> = self.collections().flat_map(|it| it.columns().to_vec()).collect();
@@ -86,6 +103,19 @@ impl Registry {
     pub fn indexes(&self) -> Vec<Index> {
         self.collections().flat_map(|it| it.indexes().to_vec()).collect()
     }
+}
+
+fn reference_fields(
+    collections: &BTreeMap<String, Arc<Collection>>,
+    wanted: impl Fn(Strength, bool) -> bool,
+) -> String {
+    let mut fields = Vec::new();
+    for collection in collections.values() {
+        let references = collection.shape().references().into_iter();
+        let references = references.filter(|(_, strength, private)| wanted(*strength, *private));
+        fields.extend(references.map(|(path, ..)| Json::from(vec![collection.name(), path])));
+    }
+    Json::Array(fields).to_string()
 }
 
 fn dangling(

@@ -80,6 +80,9 @@ impl DocumentRepository {
     /// [`DocumentError::Denied`] for a state that the caller has no right to.
     pub async fn get(&self, scope: &Scope, collection: &str, id: &str, view: &View) -> Result<Document> {
         let collection = self.readable(scope, collection, view.state)?;
+        if let Some(locale) = &view.locale {
+            query::locale(collection, Some(locale))?;
+        }
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let mut sql = Builder::default();
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ");
@@ -128,6 +131,9 @@ impl DocumentRepository {
     /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
     pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
         let collection = self.readable(scope, collection, query.state)?;
+        if query.is_empty() {
+            return Ok(Page { documents: Vec::new(), next: None, prev: None });
+        }
         let principals = scope.principals();
         let viewer = Viewer { tenant: scope.tenant.as_str(), principals: &principals, now: self.clock.now() };
         let plan = Plan::of(collection, query, &viewer);
@@ -159,8 +165,9 @@ impl DocumentRepository {
         sql.push(" ORDER BY d.version_number DESC LIMIT ").bind(MAX_LIMIT + 1);
         let rows = self.database.session(scope.consistency.clone()).query(&sql.finish()).await?;
         let mut versions = decode(collection, &rows)?;
-        if versions.is_empty() && before.is_none() {
-            return Err(self.absent(scope, collection, id).await?);
+        if versions.is_empty() {
+            // Below the oldest there is nothing; of what is not there, or in the trash, neither.
+            self.get(scope, collection.name(), id, &View { state: State::Draft, locale: None }).await?;
         }
         let more = versions.len() > MAX_LIMIT as usize;
         versions.truncate(MAX_LIMIT as usize);
@@ -210,7 +217,7 @@ impl DocumentRepository {
         let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
         let more = referrers.len() > MAX_LIMIT as usize;
         referrers.truncate(MAX_LIMIT as usize);
-        Ok((referrers, more.then_some(after + MAX_LIMIT)))
+        Ok((referrers, more.then(|| after.saturating_add(MAX_LIMIT))))
     }
 
     /// Live rows that refer to a document and that the caller may see. Decode with [`referrer`].
@@ -223,7 +230,10 @@ impl DocumentRepository {
         skip: u32,
     ) -> Statement {
         let having = |action| {
-            let named = self.registry.collections().filter(|it| it.allows(&scope.caller, action));
+            let named = self
+                .registry
+                .collections()
+                .filter(|it| it.allows(&scope.caller, Action::Read) && it.allows(&scope.caller, action));
             serde_json::Value::from(named.map(|it| it.name()).collect::<Vec<_>>()).to_string()
         };
         let now = self.clock.now();
@@ -237,8 +247,16 @@ impl DocumentRepository {
         );
         sql.bind(scope.tenant.as_str()).push(" AND r.to_root_id = ").bind(id);
         sql.push(" AND d.tenant_id = r.tenant_id AND d.deleted_at IS NULL AND d.root_id <> ").bind(id);
+        let named = |sql: &mut Builder, fields: &str| {
+            sql.push("EXISTS (SELECT 1 FROM json_each(").bind(fields).push(") AS n ");
+            sql.push("WHERE json_extract(n.value, '$[0]') = d.type_id ");
+            sql.push("AND json_extract(n.value, '$[1]') = r.field_name)");
+        };
+        sql.push(" AND NOT ");
+        named(&mut sql, self.registry.private_fields());
         if strong_only {
-            sql.push(" AND r.ref_strength = 'strong'");
+            sql.push(" AND ");
+            named(&mut sql, self.registry.strong_fields());
         }
         sql.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(having(Action::Update));
         sql.push(")) OR (d.is_published = 1 AND d.type_id IN (SELECT value FROM json_each(");
@@ -376,9 +394,15 @@ impl<'a> Walk<'a> {
         self.found.truncate(limit);
         let last = self.found.last().map(|(_, cursor)| cursor.clone());
         // Beyond: in the direction of the walk. Behind: where it came from.
-        let beyond = if more { last } else { self.stopped_at };
         let first = self.found.first().map(|(_, cursor)| cursor.clone());
-        let behind = if self.query.position == query::Position::Start { None } else { first };
+        let behind = match &self.query.position {
+            query::Position::Start => None,
+            // Nothing was found up to where the walk stopped: the way back leads from there.
+            query::Position::After(from) | query::Position::Before(from) => {
+                first.or_else(|| self.stopped_at.clone()).or_else(|| Some(from.clone()))
+            }
+        };
+        let beyond = if more { last } else { self.stopped_at };
         let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(&self.query.fingerprint));
         let (mut next, mut prev) = (encode(beyond), encode(behind));
         let mut documents: Vec<_> = self.found.into_iter().map(|(document, _)| document).collect();

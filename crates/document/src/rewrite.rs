@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use stratus_storage::{Consistency, Database, Row, Rows, Statement, Value};
+use stratus_events::{Stamp, restamp};
+use stratus_storage::{Consistency, Database, Entropy, Row, Rows, Statement, Value};
 
 use crate::{
     collection::Collection, derived::Derived, document::parse_object, registry::Registry, service::texts,
@@ -29,6 +30,7 @@ const OUTDATED: &str = "SELECT pk, id, tenant_id, type_version, data, data_priva
 pub async fn rewrite_outdated(
     database: &dyn Database,
     registry: &Registry,
+    entropy: &dyn Entropy,
     progress: &mut (dyn FnMut(u64) + Send),
 ) -> stratus_storage::Result<u64> {
     let session = database.session(Consistency::Primary);
@@ -39,7 +41,9 @@ pub async fn rewrite_outdated(
             let rows = session.query(&outdated(collection, after)).await?;
             let Some(last) = rows.iter().next_back() else { break };
             after = last.integer(0)?;
-            session.batch(&rewritten(collection, &rows)?).await?;
+            let mut statements = rewritten(collection, &rows)?;
+            statements.push(restamp(collection.name(), &Stamp::draw(entropy)));
+            session.batch(&statements).await?;
             done += rows.len() as u64;
             progress(done);
         }

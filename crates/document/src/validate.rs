@@ -20,6 +20,8 @@ use crate::{
 
 /// How many items a list holds where its `max` doesn't say more.
 const MAX_ITEMS: usize = 1_000;
+/// How long an indexed text is: cursors carry it, and URLs are bounded.
+const MAX_KEY_BYTES: usize = 1_000;
 /// How deep a value nests at most. The edge refuses deeper bodies; this holds for code, too.
 const MAX_DEPTH: usize = 64;
 
@@ -325,6 +327,10 @@ impl Checker {
     }
 
     fn lengths(&mut self, at: &str, field: &Field, text: &str) {
+        if field.is_key && text.len() > MAX_KEY_BYTES {
+            let message = format!("is indexed: at most {MAX_KEY_BYTES} bytes, is {}", text.len());
+            self.fault(at, "too_long", message);
+        }
         let definition = &field.definition;
         let count = text.chars().count();
         if let Some(min) = definition.min_length.filter(|&min| count < min) {
@@ -367,6 +373,6 @@ fn is_blank(value: &Json) -> bool {
     }
 }
 
-fn shorten(name: &str) -> String {
+pub(crate) fn shorten(name: &str) -> String {
     name.chars().take(64).collect()
 }

@@ -69,6 +69,13 @@ pub fn advance(op_id: &OpId, reach: Reach, stamp: &Stamp) -> Statement {
     Statement::new(sql, vec![op_id.as_str().into(), stamp.0.as_str().into()])
 }
 
+/// Says that what the public sees of a collection can have changed though no document was written,
+/// in every tenant: rows were rewritten under another definition.
+pub fn restamp(collection: &str, stamp: &Stamp) -> Statement {
+    let params = vec![collection.into(), stamp.0.as_str().into()];
+    Statement::new("UPDATE generations SET stamp = ?2 WHERE collection = ?1", params)
+}
+
 /// Reads the generations of a tenant's collections; one that was never written has none.
 ///
 /// Decode the result with [`Generation::all`].

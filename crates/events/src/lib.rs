@@ -14,6 +14,6 @@ mod generation;
 mod guard;
 mod log;
 
-pub use generation::{Generation, Reach, Stamp, advance, generations};
+pub use generation::{Generation, Reach, Stamp, advance, generations, restamp};
 pub use guard::{GuardKind, guard_changed, guard_when};
 pub use log::{Event, EventKind, NewEvent, append, read_after, receipt};

@@ -1,6 +1,6 @@
 //! Generated columns: a new queryable field needs no migration.
 
-use stratus_storage::{Clock, Database};
+use stratus_storage::{Clock, Consistency, Database, Statement};
 
 use crate::{
     MigrationError,
@@ -65,6 +65,47 @@ pub async fn ensure_generated_columns(
         .map(|it| Ok(Wanted { name: it.name.clone(), definition: it.definition()? }))
         .collect::<Result<Vec<_>, MigrationError>>()?;
     ensure(database, clock, Kind::Column, &wanted).await
+}
+
+/// The names of the generated columns `q_…` that are there and that are not among those needed.
+///
+/// As with indexes, another version of the program may need them: only a person decides to
+/// [`drop_generated_columns`].
+///
+/// # Errors
+///
+/// [`MigrationError::Storage`] when the database cannot be looked at.
+pub async fn obsolete_generated_columns(
+    database: &dyn Database,
+    needed: &[GeneratedColumn],
+) -> Result<Vec<String>, MigrationError> {
+    let look = Statement::bare("SELECT name FROM pragma_table_xinfo('documents') ORDER BY cid");
+    let rows = database.session(Consistency::Primary).query(&look).await?;
+    let names = rows.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    let needed = |name: &String| needed.iter().any(|it| it.name == *name);
+    Ok(names.into_iter().filter(|name| is_name(name, "q_") && !needed(name)).collect())
+}
+
+/// Drops generated columns `q_…` and their records, all or none. Nothing is lost: their values are
+/// in `data`. An index over one of them has to be dropped before.
+///
+/// # Errors
+///
+/// [`MigrationError::InvalidDefinition`] for any other name; [`MigrationError::Storage`] when the
+/// database refuses.
+pub async fn drop_generated_columns(database: &dyn Database, names: &[String]) -> Result<(), MigrationError> {
+    let mut statements = Vec::new();
+    for name in names {
+        if !is_name(name, "q_") {
+            let reason = "only columns named q_[a-z0-9_]+ are dropped";
+            return Err(MigrationError::InvalidDefinition { name: name.clone(), reason });
+        }
+        statements.push(Statement::bare(format!("ALTER TABLE documents DROP COLUMN {name}")));
+        statements
+            .push(Statement::new("DELETE FROM schema_state WHERE name = ?1", vec![name.as_str().into()]));
+    }
+    database.session(Consistency::Primary).batch(&statements).await?;
+    Ok(())
 }
 
 /// Whether a text is `$` and then member names: `.name`, or `."any name"` without what would need

@@ -11,7 +11,8 @@
 //! - A migration and its record are one batch: either both are there or neither.
 //! - A migration is applied once, however many processes start at the same time.
 //! - A migration that was released is never edited: the generator compares checksums.
-//! - Nothing here drops anything, but for [`drop_indexes`], which is asked to.
+//! - Nothing here drops anything, but for [`drop_indexes`] and [`drop_generated_columns`], which are
+//!   asked to.
 //! - No clock, no file, no runtime: it runs where the database is, Workers included.
 //! - No domain: of documents only the name of the table and of its column `data` are known.
 
@@ -30,7 +31,9 @@ mod status;
 
 pub use apply::apply;
 pub use bundle::{CORE, DOCUMENTS, EVENTS};
-pub use columns::{GeneratedColumn, ensure_generated_columns};
+pub use columns::{
+    GeneratedColumn, drop_generated_columns, ensure_generated_columns, obsolete_generated_columns,
+};
 pub use error::MigrationError;
 pub use indexes::{IndexDefinition, drop_indexes, ensure_indexes, obsolete_indexes};
 pub use set::{Migration, MigrationSet};

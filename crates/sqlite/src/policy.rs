@@ -140,5 +140,7 @@ fn is_question(name: &str, has_argument: bool, d1_strict: bool) -> bool {
 }
 
 fn is_native_function(name: &str) -> bool {
-    name.starts_with("sqlite_") || NOT_ON_D1.contains(&name)
+    // ALTER TABLE calls these itself.
+    let is_internal = ["sqlite_rename_", "sqlite_drop_column"].iter().any(|it| name.starts_with(it));
+    (name.starts_with("sqlite_") && !is_internal) || NOT_ON_D1.contains(&name)
 }

@@ -9,7 +9,7 @@ use super::{CollectionDefinition, FieldDefinition, FieldType, Strength};
 use crate::{
     collection::{Field, FieldKind, Shape},
     slug::is_locale,
-    validate::{self, Purpose},
+    validate::{self, Purpose, normal_number},
 };
 
 /// Names that a field can't have, because the wire and the query language use them.
@@ -80,6 +80,12 @@ pub(crate) fn check(definition: &CollectionDefinition) -> Result<Shape, Definiti
     if definition.versions.max == 0 {
         checker.fault("versions.max", "at least one version must be kept");
     }
+    for principal in definition.grants.principals() {
+        // Its text stands in SQL, so code must not make what text can't say.
+        if principal.to_string().parse() != Ok(principal.clone()) {
+            checker.fault("grants", format!("`{principal}` is not a principal"));
+        }
+    }
     let shape = checker.shape("", &definition.fields, Nesting::TOP);
     if let Some(rule) = &definition.slug {
         checker.slug_source(&shape, &rule.from);
@@ -145,11 +151,22 @@ impl Checker {
 
     fn field(&mut self, name: &str, path: &str, definition: FieldDefinition, nesting: Nesting) -> Field {
         let private = nesting.private || definition.private;
+        // Values are compared after they were made normal.
+        let normal = |it: &Json| it.as_number().and_then(normal_number).unwrap_or_else(|| it.clone());
+        let allowed = definition.allowed.as_ref().map(|allowed| allowed.iter().map(normal).collect());
+        let definition = FieldDefinition { allowed, ..definition };
         let kind = self.kind(path, &definition, Nesting { private, ..nesting });
         self.attributes(path, &definition, nesting, private);
         let pattern = definition.pattern.as_deref().and_then(|pattern| self.pattern(path, pattern));
-        let mut field =
-            Field { name: name.to_owned(), path: path.to_owned(), kind, pattern, default: None, definition };
+        let mut field = Field {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            kind,
+            pattern,
+            default: None,
+            is_key: false,
+            definition,
+        };
         if let Some(default) = field.definition.default.clone() {
             match validate::value(&field, &default, Purpose::Default) {
                 Ok(default) => field.default = Some(default),

@@ -10,14 +10,13 @@ use sha2::{Digest, Sha256};
 use stratus_storage::{Value, parse_uuid};
 
 use crate::{
-    definition::ColumnType,
     error::{DocumentError, Result},
     physical::{Direction, Key},
 };
 
 const CHECKSUM_BYTES: usize = 8;
 /// Sort values are text of documents, which may be long.
-const MAX_TEXT: usize = 12 * 1024;
+const MAX_TEXT: usize = 64 * 1024;
 
 /// The position of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,11 +71,14 @@ fn to_json(value: &Value) -> Json {
 }
 
 fn from_json(json: &Json, key: &Key) -> Option<Value> {
-    match (json, key.column_type) {
-        (Json::Null, _) => key.nullable.then_some(Value::Null),
-        (Json::String(text), ColumnType::Text) => Some(Value::Text(text.clone())),
-        (Json::Number(number), ColumnType::Integer) => number.as_i64().map(Value::Integer),
-        (Json::Number(number), ColumnType::Real) => number.as_f64().map(Value::Real),
+    // Whatever its type: a row that was written under another definition may hold another one.
+    match json {
+        Json::Null => key.nullable.then_some(Value::Null),
+        Json::String(text) => Some(Value::Text(text.clone())),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => Some(Value::Integer(whole)),
+            None => number.as_f64().map(Value::Real),
+        },
         _ => None,
     }
 }

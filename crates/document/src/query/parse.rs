@@ -92,7 +92,7 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
         return Err(DocumentError::parameter(parameter(), "must not contain NUL"));
     }
     let key = Key::system(&raw.field, state);
-    let field = collection.field_at(&raw.field).filter(|field| !field.definition.private);
+    let field = collection.public_field_at(&raw.field).map(Field::innermost);
     let known = key.is_some() || field.is_some() || raw.field == "status" || raw.field == "type";
     if !known {
         // The name is not repeated: what is private and what is not there look alike.
@@ -188,7 +188,9 @@ fn typed(field: &Field, text: &str) -> Result<Value, String> {
             let real = real.filter(|it| it.abs() <= MAX_SAFE_INTEGER as f64);
             real.map(Value::Real).ok_or_else(|| "must be a number".to_owned())
         }
-        Some(ColumnType::Text) if matches!(field.definition.kind, FieldType::Date | FieldType::Datetime) => {
+        Some(ColumnType::Text)
+            if matches!(field.definition.kind, FieldType::Date | FieldType::Datetime | FieldType::Color) =>
+        {
             let normal = validate::value(field, &Json::from(text), Purpose::Default);
             match normal {
                 Ok(Json::String(text)) => Ok(Value::Text(text)),
@@ -218,7 +220,11 @@ fn sort(collection: &Collection, state: State, text: Option<&str>) -> Result<Sor
             Some(bare) => (bare, Direction::Descending),
             None => (name, Direction::Ascending),
         };
-        let field = collection.field_at(bare).filter(|field| !field.definition.private);
+        let field = collection.public_field_at(bare);
+        // All rows of a list have one type and, but for drafts, one status: these order nothing.
+        if bare == "type" || bare == "status" && state != State::Draft {
+            continue;
+        }
         if Key::system(bare, state).is_none() && field.is_none() {
             return Err(wrong(format!("names no field to sort by; there are {}", sortable(collection))));
         }
@@ -260,6 +266,14 @@ fn drive(
     let served = candidates.filter_map(|index| Some((index, serves(index, &equal, sort, id_direction)?)));
     let best = served.max_by_key(|(index, bound)| (bound.len(), std::cmp::Reverse(index.keys.len())));
     best.map(|(index, bound)| (index.name.clone(), bound)).ok_or_else(|| {
+        if state == State::Trashed {
+            let message = "the trash is sorted by `updatedAt` alone".to_owned();
+            return DocumentError::Unindexed { message };
+        }
+        if sort.is_empty() || last_direction(sort) != id_direction {
+            let message = "`id` alone is no order, and it goes the way of the key before it: leave it out";
+            return DocumentError::Unindexed { message: message.to_owned() };
+        }
         let keys = sort.iter().map(|(key, direction)| match direction {
             Direction::Ascending => format!("\"{}\"", key.name),
             Direction::Descending => format!("\"-{}\"", key.name),

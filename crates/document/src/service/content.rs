@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    collection::{Collection, FieldKind, Shape},
+    collection::{Collection, Field, FieldKind, Shape},
     derived::Derived,
     error::{DocumentError, Result},
-    validate::{self, FieldError, pointer},
+    validate::{self, FieldError, pointer, shorten},
 };
 
 type Fields = Map<String, Json>;
@@ -48,12 +48,8 @@ impl Content {
         refuse_read_only(collection, given)?;
         let mut fields = present.clone();
         merge(&mut fields, given);
-        // What the patch names must be a field even if the merge removes it.
-        let unknown = given.keys().filter(|name| collection.field_at(name).is_none());
-        let unknown = unknown.map(|name| {
-            FieldError::new(pointer("/fields", name), "unknown_field", format!("there is no field `{name}`"))
-        });
-        let unknown: Vec<_> = unknown.collect();
+        let mut unknown = Vec::new();
+        unknown_members(collection.shape(), given, "/fields", &mut unknown);
         if unknown.is_empty() {
             Self::check(collection, &fields)
         } else {
@@ -63,7 +59,7 @@ impl Content {
 
     /// Content that was stored once, as a new head.
     pub(crate) fn restore(collection: &Collection, stored: &Fields) -> Result<Self> {
-        Self::check(collection, &known(collection, stored))
+        Self::check(collection, &collection.shape().known(stored))
     }
 
     fn check(collection: &Collection, fields: &Fields) -> Result<Self> {
@@ -89,19 +85,31 @@ impl Content {
 
 /// The text of what may leave the server, and of what may not.
 pub(crate) fn texts(collection: &Collection, fields: &Fields) -> (String, String) {
-    let (mut public, mut private) = (Fields::new(), Fields::new());
-    for field in collection.fields() {
-        let Some(value) = fields.get(field.name()) else { continue };
-        let side = if field.definition().private { &mut private } else { &mut public };
-        side.insert(field.name().to_owned(), value.clone());
-    }
+    let is_private =
+        |name: &String| collection.shape().field(name).is_some_and(|field| field.definition().private);
+    let known = collection.shape().known(fields);
+    let (private, public): (Fields, Fields) = known.into_iter().partition(|(name, _)| is_private(name));
     (Json::Object(public).to_string(), Json::Object(private).to_string())
 }
 
-/// Stored content may have been written under another definition: what is no field any more goes.
-pub(crate) fn known(collection: &Collection, stored: &Fields) -> Fields {
-    let kept = stored.iter().filter(|(name, _)| collection.shape().field(name).is_some());
-    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+/// What a patch names must be a field even if the merge removes it.
+fn unknown_members(shape: &Shape, given: &Fields, at: &str, unknown: &mut Vec<FieldError>) {
+    for (name, value) in given {
+        let at = pointer(at, name);
+        match (shape.field(name).map(|field| &field.kind), value) {
+            (None, _) => {
+                unknown.push(FieldError::new(
+                    at,
+                    "unknown_field",
+                    format!("there is no field `{}`", shorten(name)),
+                ));
+            }
+            (Some(FieldKind::Object(inner)), Json::Object(members)) => {
+                unknown_members(inner, members, &at, unknown)
+            }
+            _ => {}
+        }
+    }
 }
 
 fn refuse_read_only(collection: &Collection, given: &Fields) -> Result<()> {
@@ -116,14 +124,30 @@ fn refuse_read_only(collection: &Collection, given: &Fields) -> Result<()> {
 
 fn fill_defaults(shape: &Shape, fields: &mut Fields) {
     for field in &shape.fields {
-        let is_absent = fields.get(&field.name).is_none_or(Json::is_null);
-        match (&field.default, &field.kind, fields.get_mut(&field.name)) {
-            (Some(default), _, _) if is_absent => {
-                fields.insert(field.name.clone(), default.clone());
-            }
-            (_, FieldKind::Object(inner), Some(Json::Object(members))) => fill_defaults(inner, members),
-            _ => {}
+        if let Some(default) = &field.default
+            && fields.get(&field.name).is_none_or(Json::is_null)
+        {
+            fields.insert(field.name.clone(), default.clone());
         }
+        if let Some(value) = fields.get_mut(&field.name) {
+            fill_inside(field, value);
+        }
+    }
+}
+
+fn fill_inside(field: &Field, value: &mut Json) {
+    match (&field.kind, value) {
+        (FieldKind::Object(inner), Json::Object(members)) => fill_defaults(inner, members),
+        (FieldKind::Array(item), Json::Array(items)) => items.iter_mut().for_each(|it| fill_inside(item, it)),
+        (FieldKind::Blocks(blocks), Json::Array(items)) => {
+            for members in items.iter_mut().filter_map(Json::as_object_mut) {
+                let kind = members.get("type").and_then(Json::as_str);
+                if let Some(inner) = kind.and_then(|name| blocks.get(name)) {
+                    fill_defaults(inner, members);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

@@ -72,6 +72,7 @@ impl DocumentsService {
         let document = Document {
             collection: Arc::clone(collection),
             row_id: mint_uuid_v7(&*self.clock, &*self.entropy),
+            type_version: collection.type_version(),
             id,
             slug,
             locale: input.locale.clone().unwrap_or_else(|| collection.default_locale().to_owned()),

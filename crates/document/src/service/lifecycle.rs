@@ -8,8 +8,9 @@ use stratus_storage::{Bookmark, Value};
 
 use super::{
     DocumentsService, MAX_ATTEMPTS, Precondition, Written,
+    content::Content,
     state::Current,
-    write::{Subject, Write},
+    write::{Subject, Write, time},
 };
 use crate::{
     collection::Collection,
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Each moves a head from the revision that was looked at (`?2`) to the next, at a time (`?3`).
-const PUBLISH: &str = "UPDATE documents SET is_published = 1, published_at = ?4, \
+const PUBLISH: &str = "UPDATE documents SET is_published = 1, published_at = ?4, scheduled_at = ?5, expires_at = ?6, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
 const UNPUBLISH: &str = "UPDATE documents SET is_published = 0, published_at = NULL, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
@@ -125,7 +126,10 @@ impl DocumentsService {
             };
             precondition.check(current.head.document.revision)?;
             let done = match step {
-                Step::Publish => self.publish_head(scope, collection, &current).await,
+                Step::Publish => {
+                    let window = Window::of(&current.head.document);
+                    self.publish_head(scope, collection, &current, window).await
+                }
                 Step::Unpublish => self.unpublish_root(scope, collection, &current).await,
                 Step::Trash => self.trash_root(scope, collection, &current).await,
                 Step::Recover => self.recover_root(scope, collection, &current).await,
@@ -138,21 +142,29 @@ impl DocumentsService {
         Err(DocumentError::Contended)
     }
 
+    /// Makes the head public, with the window that it shall have.
     pub(super) async fn publish_head(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
         current: &Current,
+        window: Window,
     ) -> Result<Written> {
         let head = &current.head;
         if head.is_published {
             return Ok(Written { document: head.document.clone(), bookmark: None });
         }
+        if head.document.type_version != collection.type_version() {
+            // It was sound under another definition; the public gets what is sound today.
+            Content::restore(collection, &head.fields)?;
+        }
         let mut write = Write::begin(self, scope, collection);
-        refuse_hiding(current, head.document.publish_at, write.now)?;
+        refuse_hiding(current, window.publish_at, write.now)?;
         let document = Document {
             status: State::Published,
             published_at: head.document.published_at.or(Some(write.now)),
+            publish_at: window.publish_at,
+            expire_at: window.expire_at,
             ..stamped(current, write.now)
         };
         if let Some(public) = &current.public {
@@ -162,8 +174,11 @@ impl DocumentsService {
         }
         write.push(
             PUBLISH,
-            [stamp(current, &document), vec![document.published_at.map_or(Value::Null, Value::Integer)]]
-                .concat(),
+            [
+                stamp(current, &document),
+                [document.published_at, document.publish_at, document.expire_at].map(time).to_vec(),
+            ]
+            .concat(),
         );
         write.guard_revision();
         self.finish(write, current, document, EventKind::Published, Reach::Public).await
@@ -256,6 +271,19 @@ impl DocumentsService {
         };
         let bookmark: Bookmark = write.commit(kind, reach, document.version, None, &subject).await?;
         Ok(Written { document, bookmark: Some(bookmark) })
+    }
+}
+
+/// When a public document is visible, in milliseconds UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) publish_at: Option<i64>,
+    pub(super) expire_at: Option<i64>,
+}
+
+impl Window {
+    pub(super) fn of(document: &Document) -> Self {
+        Self { publish_at: document.publish_at, expire_at: document.expire_at }
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     DocumentsService, Input, MAX_ATTEMPTS, Precondition, Written,
     content::Content,
     create::with_envelope,
+    lifecycle::{Window, refuse_hiding},
     require_for_input,
     state::{Current, Stored},
     write::{Subject, Write, status, time},
@@ -145,14 +146,13 @@ impl DocumentsService {
     ) -> Result<Written> {
         let head = &current.head;
         let same_content = next.content.fields == head.fields && next.is_same_place(&head.document);
-        let same_window =
-            next.publish_at == head.document.publish_at && next.expire_at == head.document.expire_at;
+        let same_window = next.window == Window::of(&head.document);
         let publishes = next.publish && !head.is_published;
         match (same_content, same_window, publishes) {
             (true, true, false) => Ok(Written { document: head.document.clone(), bookmark: None }),
-            (true, true, true) => self.publish_head(scope, collection, current).await,
+            (true, _, true) => self.publish_head(scope, collection, current, next.window).await,
             (true, false, false) => self.move_window(scope, collection, current, &next).await,
-            _ => self.new_head(scope, collection, current, &next).await,
+            (false, ..) => self.new_head(scope, collection, current, &next).await,
         }
     }
 
@@ -167,8 +167,8 @@ impl DocumentsService {
         let head = &current.head;
         let mut write = Write::begin(self, scope, collection);
         let document = Document {
-            publish_at: next.publish_at,
-            expire_at: next.expire_at,
+            publish_at: next.window.publish_at,
+            expire_at: next.window.expire_at,
             revision: current.next_revision(),
             updated_at: write.now,
             ..head.document.clone()
@@ -179,8 +179,8 @@ impl DocumentsService {
             vec![
                 document.row_id.as_str().into(),
                 Value::Integer(head.document.revision),
-                time(next.publish_at),
-                time(next.expire_at),
+                time(next.window.publish_at),
+                time(next.window.expire_at),
                 Value::Integer(document.updated_at),
             ],
         );
@@ -202,10 +202,11 @@ impl DocumentsService {
         let head = &current.head;
         let mut write = Write::begin(self, scope, collection);
         if next.publish {
-            next.refuse_hiding(current, write.now)?;
+            refuse_hiding(current, next.window.publish_at, write.now)?;
         }
         let document = Document {
             row_id: mint_uuid_v7(&*self.clock, &*self.entropy),
+            type_version: collection.type_version(),
             slug: next.slug.clone(),
             locale: next.locale.clone(),
             parent: next.parent.clone(),
@@ -214,8 +215,8 @@ impl DocumentsService {
             revision: current.next_revision(),
             updated_at: write.now,
             published_at: head.document.published_at.or(next.publish.then_some(write.now)),
-            publish_at: next.publish_at,
-            expire_at: next.expire_at,
+            publish_at: next.window.publish_at,
+            expire_at: next.window.expire_at,
             fields: next.content.texts(collection).0,
             ..head.document.clone()
         };
@@ -269,8 +270,7 @@ struct Next {
     slug: Option<String>,
     locale: String,
     parent: Option<String>,
-    publish_at: Option<i64>,
-    expire_at: Option<i64>,
+    window: Window,
     publish: bool,
     kind: EventKind,
 }
@@ -282,8 +282,10 @@ impl Next {
             slug: input.slug.over(head.slug.clone()),
             locale: input.locale.clone().unwrap_or_else(|| head.locale.clone()),
             parent: input.parent.over(head.parent.clone()),
-            publish_at: input.publish_at.over(head.publish_at),
-            expire_at: input.expire_at.over(head.expire_at),
+            window: Window {
+                publish_at: input.publish_at.over(head.publish_at),
+                expire_at: input.expire_at.over(head.expire_at),
+            },
             publish: input.publish,
             kind,
         };
@@ -291,7 +293,7 @@ impl Next {
             let fault = FieldError::new("/parent", "cycle", "a document can't be its own parent");
             return Err(DocumentError::Invalid(vec![fault]));
         }
-        if let (Some(from), Some(to)) = (next.publish_at, next.expire_at)
+        if let (Some(from), Some(to)) = (next.window.publish_at, next.window.expire_at)
             && from >= to
         {
             let fault = FieldError::new("/expireAt", "too_small", "must be after `publishAt`");
@@ -302,9 +304,5 @@ impl Next {
 
     fn is_same_place(&self, head: &Document) -> bool {
         self.slug == head.slug && self.locale == head.locale && self.parent == head.parent
-    }
-
-    fn refuse_hiding(&self, current: &Current, now: i64) -> Result<()> {
-        super::lifecycle::refuse_hiding(current, self.publish_at, now)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_storage::{Consistency, Row, parse_uuid};
 
-use super::{DocumentsService, content::known};
+use super::DocumentsService;
 use crate::{
     collection::Collection,
     document::{COLUMN_COUNT, COLUMNS, Document, Scope, parse_object},
@@ -126,5 +126,5 @@ fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result
     let document = Document::decode(collection, row)?;
     let mut fields = parse_object(row.text(15)?)?;
     fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);
-    Ok(Stored { document, fields: known(collection, &fields), is_published: row.flag(5)? })
+    Ok(Stored { document, fields: collection.shape().known(&fields), is_published: row.flag(5)? })
 }

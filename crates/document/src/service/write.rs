@@ -27,16 +27,20 @@ const MISSING_TARGET: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT
      WHERE d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 AND d.tenant_id = ?3 \
      AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL))";
 
-/// Live rows of other roots that refer strongly to root `?2` in tenant `?3`.
+/// Live rows of other roots that refer to root `?2` in tenant `?3` by one of the strong fields `?4`.
 const IS_REFERENCED: &str = "EXISTS (SELECT 1 FROM document_references AS r INDEXED BY document_references_to \
      CROSS JOIN documents AS d ON d.pk = r.from_document_id \
-     WHERE r.tenant_id = ?3 AND r.to_root_id = ?2 AND r.ref_strength = 'strong' \
-     AND d.root_id <> ?2 AND d.deleted_at IS NULL)";
+     WHERE r.tenant_id = ?3 AND r.to_root_id = ?2 AND d.root_id <> ?2 AND d.deleted_at IS NULL \
+     AND EXISTS (SELECT 1 FROM json_each(?4) AS s WHERE json_extract(s.value, '$[0]') = d.type_id \
+     AND json_extract(s.value, '$[1]') = r.field_name))";
 
-/// Strong targets of the row `?2`, other than its own root, that are not live in tenant `?3`.
+/// Targets of the row `?2` by the strong fields `?4`, other than its own root, that are not live in
+/// tenant `?3`.
 const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM documents AS o \
      CROSS JOIN document_references AS r ON r.from_document_id = o.pk \
-     WHERE o.id = ?2 AND r.ref_strength = 'strong' AND r.to_root_id <> o.root_id \
+     WHERE o.id = ?2 AND r.to_root_id <> o.root_id \
+     AND EXISTS (SELECT 1 FROM json_each(?4) AS s WHERE json_extract(s.value, '$[0]') = o.type_id \
+     AND json_extract(s.value, '$[1]') = r.field_name) \
      AND NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head WHERE d.root_id = r.to_root_id \
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.deleted_at IS NULL))";
 
@@ -91,13 +95,15 @@ impl<'a> Write<'a> {
 
     /// The strong targets of a row that comes back from the trash must be live.
     pub(super) fn guard_recovered(&mut self, row_id: &str) {
-        let params = [row_id.into(), self.scope.tenant.as_str().into()];
+        let strong = self.service.repository.registry.strong_fields();
+        let params = [row_id.into(), self.scope.tenant.as_str().into(), strong.into()];
         self.statements.push(guard_when(GuardKind::MissingReference, LOST_TARGET, params));
     }
 
     /// No live document may refer strongly to this one.
     pub(super) fn guard_unreferenced(&mut self, id: &str) {
-        let params = [id.into(), self.scope.tenant.as_str().into()];
+        let strong = self.service.repository.registry.strong_fields();
+        let params = [id.into(), self.scope.tenant.as_str().into(), strong.into()];
         self.statements.push(guard_when(GuardKind::Referenced, IS_REFERENCED, params));
     }
 
@@ -229,7 +235,12 @@ impl<'a> Write<'a> {
                 _ => return error.into(),
             },
             StorageError::NotUnique { columns } => return self.not_unique(columns, subject),
-            StorageError::TooLarge { what } => return DocumentError::TooLarge { what: what.clone() },
+            // What a driver says of it is not for callers.
+            StorageError::TooLarge { .. } => {
+                return DocumentError::TooLarge {
+                    what: "the document is larger than the database takes".to_owned(),
+                };
+            }
             _ => return error.into(),
         };
         explained.unwrap_or_else(DocumentError::Storage)

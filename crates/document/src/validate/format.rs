@@ -1,7 +1,15 @@
 //! Formats of text: each turns a value into the form in which it is stored.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{
+    SignedDuration,
+    civil::{Date, DateTime, date as day},
+};
 use url::Url;
+
+const EPOCH: DateTime = day(1970, 1, 1).at(0, 0, 0, 0);
+/// 0000-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z.
+const EARLIEST: i64 = -62_167_219_200_000;
+const LATEST: i64 = 253_402_300_799_999;
 
 type Stored = Result<String, &'static str>;
 
@@ -15,22 +23,55 @@ pub(crate) fn moment(text: &str) -> Stored {
     parse_moment(text).map(rfc3339).ok_or("must be a moment such as 2026-11-21T09:30:00Z")
 }
 
-/// Parses RFC 3339, with an offset, between the years 0000 and 9999; in milliseconds UTC.
+/// Parses RFC 3339 (section 5.6): a full date, `T`, a time with seconds, and `Z` or an offset. In
+/// milliseconds UTC, what is finer cut off; within the years 0000 to 9999 in UTC, too.
 pub(crate) fn parse_moment(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    let shape = (20..=40).contains(&bytes.len())
-        && bytes[..4].iter().all(u8::is_ascii_digit)
-        && bytes[10].eq_ignore_ascii_case(&b'T')
-        && !text.contains('[');
-    let moment = shape.then(|| text.parse::<Timestamp>().ok()).flatten()?;
-    Some(moment.as_millisecond())
-        .filter(|&millis| (-62_167_219_200_000..=253_402_300_799_999).contains(&millis))
+    let (local, offset) = match text.strip_suffix(['Z', 'z']) {
+        Some(local) => (local, 0),
+        None => {
+            let (local, offset) = text.split_at_checked(text.len().checked_sub(6)?)?;
+            (local, offset_minutes(offset)?)
+        }
+    };
+    let (whole, fraction) = match local.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (local, None),
+    };
+    let shape = whole.bytes().zip("0000-00-00T00:00:00".bytes()).all(|(byte, like)| match like {
+        b'0' => byte.is_ascii_digit(),
+        like => byte.eq_ignore_ascii_case(&like),
+    });
+    let digits = |it: &str| (1..=9).contains(&it.len()) && it.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() != 19 || !shape || !fraction.is_none_or(digits) || &whole[17..] > "59" {
+        return None;
+    }
+    let moment: DateTime = whole.parse().ok()?;
+    let millis = fraction.map_or(0, |it| format!("{it:0<3}")[..3].parse().unwrap_or(0));
+    let since = moment.duration_since(EPOCH).as_secs() * 1_000 + millis - offset * 60_000;
+    (EARLIEST..=LATEST).contains(&since).then_some(since)
+}
+
+/// `+hh:mm` or `-hh:mm`.
+fn offset_minutes(text: &str) -> Option<i64> {
+    let (hours, minutes) = text[1..].split_once(':')?;
+    let number = |it: &str, below: i64| {
+        let digits = it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| it.parse::<i64>().ok()).flatten().filter(|&it| it < below)
+    };
+    let minutes = number(hours, 24)? * 60 + number(minutes, 60)?;
+    match text.as_bytes().first()? {
+        b'+' => Some(minutes),
+        b'-' => Some(-minutes),
+        _ => None,
+    }
 }
 
 /// Milliseconds UTC as RFC 3339 with three decimals: of fixed width, so that text sorts as time.
+/// What lies outside the years 0000 to 9999 is shown as the nearest that lies within.
 pub(crate) fn rfc3339(millis: i64) -> String {
-    let moment = Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH);
-    format!("{moment:.3}")
+    let since = SignedDuration::from_millis(millis.clamp(EARLIEST, LATEST));
+    let moment = EPOCH.checked_add(since).unwrap_or(EPOCH);
+    format!("{moment:.3}Z")
 }
 
 /// Not the whole of RFC 5321, but what mail is delivered to: one `@`, a dotted or local domain.
@@ -81,6 +122,19 @@ mod tests {
         check(date, "2026-02-28T00:00:00Z", None);
         check(moment, "2026-11-21T09:30:00Z", Some("2026-11-21T09:30:00.000Z"));
         check(moment, "2026-11-21T09:30:00.1239+02:00", Some("2026-11-21T07:30:00.123Z"));
+        check(moment, "9999-12-31T23:59:59.999Z", Some("9999-12-31T23:59:59.999Z"));
+        check(moment, "0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00.000Z"));
+        check(moment, "1969-12-31T23:59:59.9999Z", Some("1969-12-31T23:59:59.999Z"));
+        check(moment, "2024-02-29t12:00:00.5-23:59", Some("2024-03-01T11:59:00.500Z"));
+        check(moment, "9999-12-31T23:59:59-01:00", None);
+        check(moment, "2026-11-21T09:30:60Z", None);
+        check(moment, "2026-11-21T24:00:00Z", None);
+        check(moment, "2026-11-21T09:30:00,5Z", None);
+        check(moment, "2026-11-21T09:30:00+02", None);
+        check(moment, "2026-11-21T09:30:00+24:00", None);
+        check(moment, "2026-11-21T093000.000Z", None);
+        check(moment, "2026-11-21T09:30:00[UTC]Z", None);
+        check(moment, "é026-11-21T09:30:00é", None);
         check(moment, "2026-11-21T09:30:00", None);
         check(moment, "2026-02-30T25:61:61Z", None);
         check(moment, "now", None);

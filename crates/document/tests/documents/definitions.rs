@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 use stratus_access::{Action, Principal};
 use stratus_document::{
-    CollectionDefinition, DocumentsService, FieldDefinition, FieldType, Input, ListParams, ListQuery,
-    Registry, View, examine, install, rewrite_outdated, stored_definitions,
+    CollectionDefinition, DocumentError, DocumentsService, FieldDefinition, FieldType, Input, ListParams,
+    ListQuery, Precondition, Registry, Strength, View, drop_obsolete, examine, install, rewrite_outdated,
+    stored_definitions,
 };
 use stratus_testkit::SeededEntropy;
 
@@ -41,9 +42,10 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     let registry = Arc::new(Registry::new([notes_today()]).expect("a sound definition"));
     let installed = install(&*world.database, &*world.clock, &registry).await.expect("new columns");
     assert_eq!(installed.columns, ["q_title_t"]);
-    let entropy = Arc::new(SeededEntropy::new(8));
+    let entropy = SeededEntropy::new(9);
+    let minting = Arc::new(SeededEntropy::new(8));
     let service =
-        DocumentsService::new(world.database.clone(), registry.clone(), world.clock.clone(), entropy);
+        DocumentsService::new(world.database.clone(), registry.clone(), world.clock.clone(), minting);
     let public = world.public();
     let show = async || {
         let document =
@@ -62,7 +64,8 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     assert_eq!(by_mood().await, 0);
 
     let mut told = Vec::new();
-    let rewritten = rewrite_outdated(&*world.database, &registry, &mut |done| told.push(done)).await;
+    let rewritten =
+        rewrite_outdated(&*world.database, &registry, &entropy, &mut |done| told.push(done)).await;
     assert_eq!((rewritten.expect("rewritten"), told), (1, vec![1]));
     assert_eq!(show().await, r#"{"title":"One","mood":"calm"}"#);
     assert_eq!(by_mood().await, 1);
@@ -72,11 +75,106 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
         .query_row("SELECT data_private FROM documents", [], |row| row.get(0))
         .expect("a row");
     assert_eq!(stored, r#"{"phone":"555"}"#);
-    let again = rewrite_outdated(&*world.database, &registry, &mut |_| {}).await;
+    let again = rewrite_outdated(&*world.database, &registry, &entropy, &mut |_| {}).await;
     assert_eq!(again.expect("nothing to do"), 0);
 
     let stored = stored_definitions(&*world.database).await.expect("definitions");
     assert_eq!(stored, [notes_today()]);
+}
+
+/// The service as it would be after a restart with other definitions.
+async fn restarted(world: &World, definitions: Vec<CollectionDefinition>) -> DocumentsService {
+    let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
+    install(&*world.database, &*world.clock, &registry).await.expect("columns and indexes");
+    let entropy = Arc::new(SeededEntropy::new(10));
+    DocumentsService::new(world.database.clone(), registry, world.clock.clone(), entropy)
+}
+
+#[tokio::test]
+async fn what_is_gone_inside_an_object_is_gone() {
+    let with = |inner: serde_json::Value| {
+        let seo =
+            FieldDefinition { fields: inner.as_object().cloned(), ..FieldDefinition::new(FieldType::Object) };
+        notes().field("seo", seo)
+    };
+    let world = World::of(vec![with(json!({"old": {"type": "text"}, "kept": {"type": "text"}}))]).await;
+    let note = fields(json!({ "title": "One", "seo": {"old": "x", "kept": "y"} }));
+    let id = world.create("notes", &Input { publish: true, ..note }).await.document.id;
+    let service = restarted(&world, vec![with(json!({"kept": {"type": "text"}}))]).await;
+    let shown =
+        service.repository().get(&world.public(), "notes", &id, &View::default()).await.expect("a note");
+    assert_eq!(shown.fields, r#"{"title":"One","seo":{"kept":"y"}}"#);
+    let patch = fields(json!({ "title": "Two" }));
+    let any = Precondition::Any;
+    let patched = service.patch(&world.admin(), "notes", &id, &any, &patch).await.expect("a patch");
+    assert_eq!(patched.document.fields, r#"{"title":"Two","seo":{"kept":"y"}}"#);
+    service.restore(&world.admin(), "notes", &id, &any, 1).await.expect("a restore");
+}
+
+#[tokio::test]
+async fn a_reference_that_becomes_strong_holds_at_once() {
+    let with = |strength| vec![notes().field("kin", FieldDefinition::reference("notes", strength))];
+    let world = World::of(with(Strength::Weak)).await;
+    let target = world.create("notes", &fields(json!({}))).await.document.id;
+    world.create("notes", &fields(json!({ "kin": target }))).await;
+    let (admin, any) = (world.admin(), Precondition::Any);
+    let service = restarted(&world, with(Strength::Strong)).await;
+    let refused = service.trash(&admin, "notes", &target, &any).await;
+    assert!(
+        matches!(&refused, Err(DocumentError::Referenced { referrers }) if referrers.len() == 1),
+        "{refused:?}"
+    );
+    // And one that becomes weak lets go at once, as does a collection that is no more.
+    let service = restarted(&world, with(Strength::Weak)).await;
+    service.trash(&admin, "notes", &target, &any).await.expect("nothing holds it");
+}
+
+#[tokio::test]
+async fn what_is_not_sound_today_is_not_published() {
+    let world = World::of(vec![notes()]).await;
+    let id = world.create("notes", &fields(json!({ "title": "A long title" }))).await.document.id;
+    let short = FieldDefinition { max_length: Some(5), ..FieldDefinition::new(FieldType::Text) };
+    let service = restarted(&world, vec![CollectionDefinition::new("notes").field("title", short)]).await;
+    let refused = service.publish(&world.admin(), "notes", &id, &Precondition::Any).await;
+    assert!(
+        matches!(&refused, Err(DocumentError::Invalid(errors)) if errors[0].code == "too_long"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn cursors_carry_values_of_a_type_that_was() {
+    let with = |kind| {
+        let field = FieldDefinition::new(kind).indexed();
+        vec![CollectionDefinition::new("notes").field("x", field).allow(Principal::Public, [Action::Read])]
+    };
+    let world = World::of(with(FieldType::Text)).await;
+    for x in ["b", "a", "10"] {
+        world.create("notes", &Input { publish: true, ..fields(json!({ "x": x })) }).await;
+    }
+    let service = restarted(&world, with(FieldType::Number)).await;
+    let collection = service.repository().registry().collection("notes").expect("notes");
+    let mut params = ListParams { sort: Some("x".into()), limit: Some("1".into()), ..ListParams::default() };
+    let mut shown = Vec::new();
+    loop {
+        let query = ListQuery::parse(collection, &params).expect("its own cursor");
+        let page = service.repository().list(&world.public(), "notes", &query).await.expect("a page");
+        shown.extend(page.documents.into_iter().map(|it| it.fields));
+        let Some(next) = page.next else { break };
+        params.after = Some(next);
+    }
+    assert_eq!(shown, [r#"{"x":"10"}"#, r#"{"x":"a"}"#, r#"{"x":"b"}"#]);
+}
+
+#[tokio::test]
+async fn what_nobody_needs_any_more_is_dropped() {
+    let world = World::of(vec![notes_today()]).await;
+    let registry = Registry::new([notes()]).expect("a sound definition");
+    let dropped = drop_obsolete(&*world.database, &registry).await.expect("dropped");
+    assert_eq!(dropped.len(), 3, "{dropped:?}");
+    assert!(dropped.contains(&"q_title_t".to_owned()));
+    assert_eq!(drop_obsolete(&*world.database, &registry).await.expect("nothing"), Vec::<String>::new());
+    world.create("notes", &fields(json!({ "title": "One" }))).await;
 }
 
 #[test]

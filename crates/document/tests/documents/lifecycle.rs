@@ -92,6 +92,25 @@ async fn trash_hides_and_recover_brings_back() {
 }
 
 #[tokio::test]
+async fn history_of_what_is_not_there_is_not_found() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    let admin = world.admin();
+    let below =
+        world.repository().versions(&admin, "authors", &author, Some(1)).await.expect("below the oldest");
+    assert_eq!((below.0.len(), below.1), (0, None));
+    let ghost = "0192f0c1-2345-7000-8000-0123456789ab";
+    let unknown = world.repository().versions(&admin, "authors", ghost, Some(3)).await;
+    assert!(matches!(unknown, Err(DocumentError::NotFound)), "{unknown:?}");
+    world.service.trash(&admin, "authors", &author, &ANY).await.expect("trash");
+    let trashed = world.repository().versions(&admin, "authors", &author, Some(3)).await;
+    assert!(matches!(trashed, Err(DocumentError::Trashed)), "{trashed:?}");
+    let malformed = View { state: State::Published, locale: Some("!!".into()) };
+    let malformed = world.repository().get(&admin, "authors", &author, &malformed).await;
+    assert!(matches!(malformed, Err(DocumentError::BadParameter { .. })), "{malformed:?}");
+}
+
+#[tokio::test]
 async fn a_strong_target_can_not_be_trashed() {
     let world = World::demo().await;
     let admin = world.admin();

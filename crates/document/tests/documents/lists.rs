@@ -195,6 +195,70 @@ async fn what_no_index_serves_is_refused_with_the_cure() {
 }
 
 #[tokio::test]
+async fn what_orders_nothing_may_be_named() {
+    let world = World::of(vec![things()]).await;
+    for sort in ["type,-publishedAt", "status,name", "-publishedAt,-id", "-publishedAt,-id,name"] {
+        let params = ListParams { sort: Some(sort.to_owned()), ..ListParams::default() };
+        world.list(&world.public(), "things", &params).await.expect(sort);
+    }
+    for sort in ["id", "-publishedAt,id"] {
+        let params = ListParams { sort: Some(sort.to_owned()), ..ListParams::default() };
+        let refused = world.list(&world.public(), "things", &params).await;
+        assert!(matches!(refused, Err(DocumentError::Unindexed { .. })), "{sort}: {refused:?}");
+    }
+    let nothing = ListParams { filters: vec![filter("status", "draft")], ..ListParams::default() };
+    world.database.reset();
+    let page = world.list(&world.public(), "things", &nothing).await.expect("a page");
+    assert_eq!((page.documents.len(), page.next, world.database.counts().round_trips), (0, None, 0));
+}
+
+/// 12,000 rows written past the service: far more than one walk looks at.
+#[tokio::test]
+async fn a_walk_with_conditions_stops_and_goes_on_both_ways() {
+    let world = World::of(vec![things()]).await;
+    let one = Thing { name: None, size: None, good: None, tags: vec![], rank: None };
+    world.create("things", &one.input()).await;
+    let tagged = Thing { tags: vec!["x"], ..one.clone() };
+    let wanted = [
+        world.create("things", &tagged.input()).await.document.id,
+        world.create("things", &one.input()).await.document.id,
+    ];
+    let copy = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 6000) \
+         INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, type_version, \
+         version_number, revision, published_at, created_at, updated_at, data) \
+         SELECT printf('%08x-0000-7000-8000-%012x', n, ?1 + 2), printf('%08x-0000-7000-8000-%012x', n, ?1 + 2), type_id, \
+         tenant_id, 1, 1, type_version, 1, 1, published_at + ?1 * n, created_at, updated_at, data \
+         FROM documents CROSS JOIN n WHERE root_id = ?2";
+    for direction in [-1_i64, 1] {
+        world.connection().execute(copy, rusqlite::params![direction, wanted[1]]).expect("copies");
+    }
+    let params = ListParams { filters: vec![filter("tags", "x")], ..ListParams::default() };
+    let walk = async |first: ListParams, back: bool| {
+        let (mut params, mut found, mut pages) = (first, Vec::new(), 0);
+        loop {
+            let page = world.list(&world.public(), "things", &params).await.expect("a page");
+            pages += 1;
+            assert!(pages < 10, "it goes round in circles");
+            found.extend(page.documents.iter().map(|it| it.id.clone()));
+            let on = if back { page.prev.clone() } else { page.next.clone() };
+            match on {
+                Some(cursor) if back => params.before = Some(cursor),
+                Some(cursor) => params.after = Some(cursor),
+                None => return (found, pages, params),
+            }
+        }
+    };
+    let (found, pages, last) = walk(params.clone(), false).await;
+    assert_eq!((found, pages), (vec![wanted[0].clone()], 3));
+    // From the last page, which is empty, a way leads back to the same one.
+    let end = world.list(&world.public(), "things", &last).await.expect("the last page");
+    assert_eq!(end.documents.len(), 0);
+    let back = ListParams { before: end.prev, ..params };
+    assert!(back.before.is_some());
+    assert_eq!(walk(back, true).await.0, [wanted[0].clone()]);
+}
+
+#[tokio::test]
 async fn a_cursor_belongs_to_its_query() {
     let world = World::demo().await;
     let author = world.author("Ada").await;

@@ -133,3 +133,74 @@ async fn private_fields_stay_inside() {
     }
     assert_eq!(head.status, State::Published);
 }
+
+#[tokio::test]
+async fn what_is_inside_a_private_object_is_private() {
+    let inner = json!({
+        "boss": {"type": "reference", "to": "open"},
+        "word": {"type": "text"},
+    });
+    let secret = FieldDefinition {
+        fields: inner.as_object().cloned(),
+        ..FieldDefinition::new(FieldType::Object).private()
+    };
+    let definition = notes("open", &[("public", &[Action::Read])]).field("hidden", secret);
+    let faulty = definition.clone().index(["hidden.word"]);
+    assert!(stratus_document::Registry::new([faulty]).is_err());
+    let world = World::of(vec![definition]).await;
+    let boss =
+        world.create("open", &Input { publish: true, ..fields(json!({ "text": "boss" })) }).await.document.id;
+    let worker = fields(json!({ "text": "worker", "hidden": { "boss": boss, "word": "x" } }));
+    world.create("open", &Input { publish: true, ..worker }).await;
+    for name in ["hidden.boss", "hidden.word", "hidden"] {
+        let filters = vec![crate::fixture::filter(name, &boss)];
+        let filtered =
+            world.list(&world.public(), "open", &ListParams { filters, ..ListParams::default() }).await;
+        assert!(matches!(filtered, Err(DocumentError::BadParameter { .. })), "{name}: {filtered:?}");
+        let sorted = ListParams { sort: Some(name.to_owned()), ..ListParams::default() };
+        let sorted = world.list(&world.public(), "open", &sorted).await;
+        assert!(matches!(sorted, Err(DocumentError::BadParameter { .. })), "{name}: {sorted:?}");
+    }
+    // Nor does where-used tell of it, to anyone.
+    for scope in [world.public(), world.admin()] {
+        let (referrers, _) = world.repository().referrers(&scope, "open", &boss, 0).await.expect("referrers");
+        assert_eq!(referrers, []);
+    }
+}
+
+#[tokio::test]
+async fn where_used_tells_of_readable_collections_only() {
+    use Action::{Read, Update};
+    let referring = |name: &str, grants: &[(&str, &[Action])]| {
+        notes(name, grants).field("to", FieldDefinition::reference("open", stratus_document::Strength::Weak))
+    };
+    let world = World::of(vec![
+        notes("open", &[("public", &[Read])]),
+        referring("blind", &[("role:editor", &[Update])]),
+        referring("drafts", &[("role:editor", &[Read, Update])]),
+        referring("news", &[("public", &[Read])]),
+    ])
+    .await;
+    let target = world.create("open", &Input { publish: true, ..fields(json!({})) }).await.document.id;
+    for name in ["blind", "drafts", "news"] {
+        world.create(name, &fields(json!({ "to": target }))).await;
+        world.create(name, &Input { publish: true, ..fields(json!({ "to": target })) }).await;
+    }
+    let check = async |caller: Caller, expected: &[&str]| {
+        let scope = Scope::new(TenantId::default(), caller);
+        let (referrers, _) =
+            world.repository().referrers(&scope, "open", &target, 0).await.expect("referrers");
+        let names: Vec<_> = referrers.iter().map(|it| it.collection.as_str()).collect();
+        assert_eq!(names, expected);
+    };
+    check(Caller::anonymous(), &["news"]).await;
+    check(Caller::signed_in([Principal::Role("editor".into())]), &["drafts", "drafts", "news"]).await;
+    let all = ["blind", "blind", "drafts", "drafts", "news", "news"];
+    check(Caller::signed_in([Principal::admin()]), &all).await;
+}
+
+#[test]
+fn a_principal_that_text_can_not_say_is_refused() {
+    let odd = CollectionDefinition::new("x").allow(Principal::Role("o'brien".into()), [Action::Read]);
+    assert!(stratus_document::Registry::new([odd]).is_err());
+}

@@ -124,6 +124,39 @@ async fn faults_are_named_where_they_are() {
 }
 
 #[tokio::test]
+async fn defaults_fill_at_any_depth() {
+    let json = json!({"name": "deep", "fields": {
+        "list": {"type": "array", "items": {"type": "object", "fields": {
+            "x": {"type": "text", "required": true, "default": "d"},
+        }}},
+        "blocks": {"type": "blocks", "blocks": {"b": {"fields": {"y": {"type": "integer", "default": 7}}}}},
+        "object": {"type": "object", "default": {}, "fields": {"z": {"type": "boolean", "default": false}}},
+        "pick": {"type": "number", "enum": [1.0, 2.5]},
+    }});
+    let world = World::of(vec![CollectionDefinition::parse(&json.to_string()).expect("sound")]).await;
+    let given = json!({"list": [{}, {"x": "e"}], "blocks": [{"type": "b"}], "pick": 1});
+    let made = world.create("deep", &fields(given)).await.document;
+    let expected =
+        r#"{"list":[{"x":"d"},{"x":"e"}],"blocks":[{"type":"b","y":7}],"object":{"z":false},"pick":1}"#;
+    assert_eq!(made.fields, expected);
+    let patch = fields(json!({"object": {"nope": null}}));
+    let refused = world.service.patch(&world.admin(), "deep", &made.id, &Precondition::Any, &patch).await;
+    assert!(
+        matches!(&refused, Err(DocumentError::Invalid(errors)) if errors[0].pointer == "/fields/object/nope")
+    );
+}
+
+#[tokio::test]
+async fn indexed_text_is_short_enough_for_a_cursor() {
+    let world = World::demo().await;
+    let author = "a".repeat(1_001);
+    match world.service.create(&world.admin(), "authors", &fields(json!({ "name": author }))).await {
+        Err(DocumentError::Invalid(errors)) => assert_eq!(errors[0].code, "too_long"),
+        other => panic!("expected a fault, got {other:?}"),
+    }
+}
+
+#[tokio::test]
 async fn a_merge_patch_removes_merges_and_replaces() {
     let world = World::of(vec![kinds()]).await;
     let given = json!({"text": "abc", "json": {"a": 1, "b": {"c": 2}}, "tags": ["x"], "flag": false});

@@ -70,3 +70,16 @@ async fn publishing_ahead_does_not_hide_what_is_visible() {
     world.clock.set(NOW + HOUR);
     world.service.publish(&admin, "posts", &id, &any).await.expect("its time has come");
 }
+
+#[tokio::test]
+async fn publishing_with_a_window_is_one_step_and_no_new_version() {
+    let world = World::demo().await;
+    let (admin, any) = (world.admin(), Precondition::Any);
+    let author = world.author("Ada").await;
+    let id = world.create("posts", &post("One", &author)).await.document.id;
+    let input = Input { publish: true, expire_at: Member::Value(NOW + HOUR), ..Input::default() };
+    let published = world.service.patch(&admin, "posts", &id, &any, &input).await.expect("a patch").document;
+    assert_eq!((published.version, published.revision, published.expire_at), (1, 2, Some(NOW + HOUR)));
+    let seen = world.repository().get(&world.public(), "posts", &id, &View::default()).await.expect("public");
+    assert_eq!(seen.expire_at, Some(NOW + HOUR));
+}
