@@ -9,7 +9,7 @@ use crate::{
     cli::Global,
     collections, database,
     output::{self, Outcome, count},
-    ports::SystemClock,
+    ports::{OsEntropy, SystemClock},
     prepare::{self, Obsolete, Prepared},
     serve::small_runtime,
 };
@@ -78,7 +78,9 @@ fn tell(applied: usize, prepared: &Prepared) {
 
 /// Rows of older definitions are served all the same, but the slow way.
 async fn rewrite(database: &dyn Database, registry: &Registry) -> anyhow::Result<()> {
-    let rows = rewrite_outdated(database, registry, &mut |rows| tracing::info!(rows, "rewriting")).await?;
+    let rows =
+        rewrite_outdated(database, registry, &OsEntropy, &mut |rows| tracing::info!(rows, "rewriting"))
+            .await?;
     if rows > 0 {
         let which = if rows == 1 { "row that was" } else { "rows that were" };
         output::line(format_args!("rewrote {rows} {which} written under another definition"));
