@@ -53,7 +53,7 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             let detail = format!("the public version would be hidden until {until}, when this one is due");
             Problem::new(Code::WouldHide, detail)
         }
-        DocumentError::TooLarge { what } => too_large(&what),
+        DocumentError::TooLarge { what } => Problem::new(Code::RowTooLarge, what),
         DocumentError::Contended => {
             let detail = "many are writing this document at once; try again";
             Problem::new(Code::Unavailable, detail)
@@ -106,11 +106,6 @@ fn referenced(referrers: &[Referrer]) -> Problem {
 }
 
 /// What is too large may be in a driver's words: they stay here.
-fn too_large(what: &str) -> Problem {
-    tracing::info!(what, "a document is too large");
-    Problem::new(Code::RowTooLarge, "the document is larger than the storage takes")
-}
-
 fn storage(error: &StorageError) -> Problem {
     let unavailable = |detail: &str| Problem::new(Code::Unavailable, detail);
     match error {
@@ -136,7 +131,7 @@ fn storage(error: &StorageError) -> Problem {
         }
         StorageError::TooLarge { .. } => {
             log(error);
-            too_large("a statement")
+            Problem::new(Code::RowTooLarge, "the document is larger than the storage takes")
         }
         StorageError::Guard { .. }
         | StorageError::NotUnique { .. }
