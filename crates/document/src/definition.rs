@@ -5,9 +5,11 @@
 
 mod check;
 mod field;
+mod repeated;
 
 use std::collections::BTreeSet;
 
+use repeated::Unrepeated;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use stratus_access::{Action, Grants, Principal};
@@ -152,8 +154,9 @@ impl CollectionDefinition {
     ///
     /// A [`DefinitionError`] that names the member, for JSON of another shape.
     pub fn parse(json: &str) -> Result<Self, DefinitionError> {
-        serde_json::from_str(json)
-            .map_err(|error| DefinitionError::new("?", [DefinitionProblem::new("", error.to_string())]))
+        let parsed =
+            serde_json::from_str::<Unrepeated>(json).and_then(|Unrepeated| serde_json::from_str(json));
+        parsed.map_err(|error| DefinitionError::new("?", [DefinitionProblem::new("", error.to_string())]))
     }
 
     /// What the wire and the physical schema depend on: everything but `label` and `help`, keys

@@ -82,6 +82,16 @@ pub async fn stored_definitions(database: &dyn Database) -> Result<Vec<Collectio
     rows.iter().map(|row| Ok(CollectionDefinition::parse(row.text(0)?)?)).collect()
 }
 
+/// Whether there is no document at all, of any tenant or collection.
+///
+/// # Errors
+///
+/// Those of the storage.
+pub async fn is_empty(database: &dyn Database) -> stratus_storage::Result<bool> {
+    let any = Statement::bare("SELECT 1 AS found FROM documents LIMIT 1");
+    Ok(database.session(Consistency::Primary).query(&any).await?.is_empty())
+}
+
 fn needed_columns(registry: &Registry) -> Vec<GeneratedColumn> {
     let columns = registry.columns().into_iter();
     columns

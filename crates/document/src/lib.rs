@@ -37,7 +37,7 @@ pub use definition::{
 pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time};
 pub use error::{DocumentError, Referrer, Result};
-pub use install::{InstallError, Installed, drop_obsolete, install, stored_definitions};
+pub use install::{InstallError, Installed, drop_obsolete, install, is_empty, stored_definitions};
 pub use physical::{Column, Direction, Index, State};
 pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value as Json;
+use stratus_storage::Limits;
 
 use crate::{
     collection::{Collection, Field, FieldKind},
@@ -12,6 +13,9 @@ use crate::{
 
 /// Changes whenever the bytes of an answer may change though nothing was written.
 const WIRE_VERSION: &str = "stratus-wire-1";
+
+/// The columns of `documents` that are no generated ones. A test compares it with the table.
+const OWN_COLUMNS: usize = 26;
 
 /// All collections of a program.
 #[derive(Clone, Debug)]
@@ -48,13 +52,16 @@ impl Registry {
                 Err(error) => errors.push(error),
             }
         }
+        let is_whole = errors.is_empty();
         for collection in collections.values() {
             let mut problems = Vec::new();
             dangling(collection.fields(), &collections, &mut problems);
-            if !problems.is_empty() && errors.is_empty() {
+            // A collection that is faulty itself is missing here: what points at it may be sound.
+            if !problems.is_empty() && is_whole {
                 errors.push(DefinitionError::new(collection.name(), problems));
             }
         }
+        errors.extend(too_many_columns(&collections));
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -93,16 +100,38 @@ impl Registry {
 
     /// The generated columns that all collections need, each once.
     pub fn columns(&self) -> Vec<Column> {
-        let mut columns: Vec<Column> = self.collections().flat_map(|it| it.columns().to_vec()).collect();
-        columns.sort_by(|a, b| a.name.cmp(&b.name));
-        columns.dedup();
-        columns
+        columns(&self.collections)
+    }
+
+    /// How many columns `documents` has with them, of the 100 that the narrowest backend takes.
+    pub fn column_count(&self) -> usize {
+        OWN_COLUMNS + self.columns().len()
     }
 
     /// The indexes that all collections need.
     pub fn indexes(&self) -> Vec<Index> {
         self.collections().flat_map(|it| it.indexes().to_vec()).collect()
     }
+}
+
+fn columns(collections: &BTreeMap<String, Arc<Collection>>) -> Vec<Column> {
+    let mut columns: Vec<Column> = collections.values().flat_map(|it| it.columns().to_vec()).collect();
+    columns.sort_by(|a, b| a.name.cmp(&b.name));
+    columns.dedup();
+    columns
+}
+
+/// Whatever the backend: what does not fit the narrowest could not move to it.
+fn too_many_columns(collections: &BTreeMap<String, Arc<Collection>>) -> Option<DefinitionError> {
+    let columns = columns(collections);
+    let (used, limit) = (OWN_COLUMNS + columns.len(), Limits::D1.columns);
+    let paths: Vec<_> = columns.iter().map(|it| it.json_path.trim_start_matches("$.")).collect();
+    let message = format!(
+        "{used} columns are over the limit of {limit}: declare some of these fields as facets, or without `index`: {}",
+        paths.join(", ")
+    );
+    let names = collections.keys().cloned().collect::<Vec<_>>().join(", ");
+    (used > limit).then(|| DefinitionError::new(names, [DefinitionProblem::new("", message)]))
 }
 
 fn reference_fields(

@@ -8,9 +8,6 @@ use stratus_storage::Limits;
 
 use crate::output::{self, Outcome, count};
 
-/// The columns of `documents` that are no generated ones. A test compares it with the table.
-const OWN_COLUMNS: usize = 26;
-
 /// A file of one definition.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
@@ -120,14 +117,12 @@ pub(crate) fn compile(sources: &[Source]) -> Result<Registry, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let registry = Registry::new(definitions).map_err(|errors| in_their_files(errors, &files))?;
-    within_columns(&registry)?;
-    Ok(registry)
+    Registry::new(definitions).map_err(|errors| in_their_files(errors, &files))
 }
 
 fn in_their_files(errors: Vec<DefinitionError>, files: &BTreeMap<String, &String>) -> Vec<Fault> {
     let named = |error: DefinitionError| {
-        let file = files.get(&error.collection).map_or("?", |it| it.as_str());
+        let file = files.get(&error.collection).map_or("all files", |it| it.as_str());
         faults_of(file, error)
     };
     errors.into_iter().flat_map(named).collect()
@@ -138,27 +133,11 @@ fn faults_of(file: &str, error: DefinitionError) -> Vec<Fault> {
     problems.map(|it| Fault { file: file.to_owned(), field: it.path, message: it.message }).collect()
 }
 
-/// What does not fit the narrowest backend is not taken here either, or the database could not move.
-fn within_columns(registry: &Registry) -> Result<(), Vec<Fault>> {
-    let columns = registry.columns();
-    let (used, limit) = (OWN_COLUMNS + columns.len(), Limits::D1.columns);
-    if used <= limit {
-        return Ok(());
-    }
-    let paths: Vec<_> = columns.iter().map(|it| it.json_path.trim_start_matches("$.")).collect();
-    let message = format!(
-        "{used} columns are over the limit of {limit}: declare some of these fields as facets, or without \
-         `index`: {}",
-        paths.join(", ")
-    );
-    Err(vec![Fault::of("all files", message)])
-}
-
 /// What definitions come to.
 fn summary(registry: &Registry) -> String {
     let collections = count(registry.collections().count(), "collection", "collections");
     let indexes = count(registry.indexes().len(), "index", "indexes");
-    let columns = OWN_COLUMNS + registry.columns().len();
+    let columns = registry.column_count();
     format!("{collections}, {columns} of {} columns, {indexes}", Limits::D1.columns)
 }
 

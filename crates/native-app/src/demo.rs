@@ -15,9 +15,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use stratus_access::{Caller, Principal, TenantId};
 use stratus_document::{
-    Collection, DocumentError, DocumentsService, FieldType, Input, Member, Registry, Scope,
+    Collection, DocumentError, DocumentsService, FieldType, Input, Member, Registry, Scope, is_empty,
 };
-use stratus_storage::{Clock, Consistency, Database, Entropy, Statement, Timestamp};
+use stratus_storage::{Clock, Database, Entropy, Timestamp};
 
 use crate::collections::{self, Fault, Source};
 
@@ -80,11 +80,6 @@ pub(crate) async fn load(
         }
     }
     Ok(count)
-}
-
-async fn is_empty(database: &dyn Database) -> anyhow::Result<bool> {
-    let any = Statement::bare("SELECT 1 AS found FROM documents LIMIT 1");
-    Ok(database.session(Consistency::Primary).query(&any).await?.is_empty())
 }
 
 /// Makes documents, side by side so that they share a few commits, and hands back slugs and ids.

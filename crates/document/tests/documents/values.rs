@@ -191,6 +191,9 @@ fn faulty_definitions_are_refused_with_every_fault() {
     check(json!({"name": "X", "fields": {}}), &["the name must be"]);
     check(json!({"name": "x"}), &["fields"]);
     check(json!({"name": "x", "fields": {}, "extra": 1}), &["extra"]);
+    let fields: serde_json::Map<_, _> =
+        (0..80).map(|n| (format!("f{n}"), json!({"type": "text", "index": true}))).collect();
+    check(with(Json::Object(fields)), &["106 columns are over the limit of 100", "f0, f10, f11"]);
     check(with(json!({"id": {"type": "text"}})), &["`id`", "system key"]);
     check(with(json!({"a": {"type": "string"}})), &["`a`", "string"]);
     check(with(json!({"a": {"type": "text", "indexed": true}})), &["indexed"]);
@@ -208,6 +211,33 @@ fn faulty_definitions_are_refused_with_every_fault() {
     check(json!({"name": "x", "fields": {}, "slug": {"from": "title"}}), &["no field `title`"]);
     check(json!({"name": "x", "fields": {}, "grants": {"everyone": ["read"]}}), &["everyone"]);
     check(json!({"name": "x", "fields": {}, "grants": {"public": ["see"]}}), &["see"]);
+}
+
+#[test]
+fn a_field_that_is_named_twice_is_refused() {
+    let twice =
+        r#"{"name": "x", "fields": {"a": {"type": "text"}, "b": {"type": "json"}, "a": {"type": "number"}}}"#;
+    let error = CollectionDefinition::parse(twice).expect_err("refused");
+    assert!(error.to_string().contains("`a` is named twice"), "{error}");
+}
+
+#[test]
+fn every_collection_that_points_nowhere_is_named() {
+    let lost = |name: &str| {
+        let json = json!({"name": name, "fields": {"to": {"type": "reference", "to": "nothing"}}});
+        CollectionDefinition::parse(&json.to_string()).expect("sound in itself")
+    };
+    let errors = Registry::new([lost("a"), lost("b")]).expect_err("refused");
+    assert_eq!(errors.iter().map(|it| it.collection.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn own_columns_are_counted_right() {
+    let world = World::demo().await;
+    let registry = world.repository().registry();
+    let count = "SELECT count(*) FROM pragma_table_xinfo('documents')";
+    let columns: i64 = world.connection().query_row(count, [], |row| row.get(0)).expect("a count");
+    assert_eq!(registry.column_count() as i64, columns);
 }
 
 #[test]
