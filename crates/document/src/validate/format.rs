@@ -53,17 +53,16 @@ pub(crate) fn parse_moment(text: &str) -> Option<i64> {
 
 /// `+hh:mm` or `-hh:mm`.
 fn offset_minutes(text: &str) -> Option<i64> {
-    let (hours, minutes) = text[1..].split_once(':')?;
+    let (sign, offset) = match text.strip_prefix('+') {
+        Some(offset) => (1, offset),
+        None => (-1, text.strip_prefix('-')?),
+    };
+    let (hours, minutes) = offset.split_once(':')?;
     let number = |it: &str, below: i64| {
         let digits = it.len() == 2 && it.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| it.parse::<i64>().ok()).flatten().filter(|&it| it < below)
     };
-    let minutes = number(hours, 24)? * 60 + number(minutes, 60)?;
-    match text.as_bytes().first()? {
-        b'+' => Some(minutes),
-        b'-' => Some(-minutes),
-        _ => None,
-    }
+    Some(sign * (number(hours, 24)? * 60 + number(minutes, 60)?))
 }
 
 /// Milliseconds UTC as RFC 3339 with three decimals: of fixed width, so that text sorts as time.
@@ -134,6 +133,8 @@ mod tests {
         check(moment, "2026-11-21T09:30:00+24:00", None);
         check(moment, "2026-11-21T093000.000Z", None);
         check(moment, "2026-11-21T09:30:00[UTC]Z", None);
+        check(moment, "\u{16ac0}  ", None);
+        check(moment, "2026-11-21T09:30:00\u{16ac0}  ", None);
         check(moment, "é026-11-21T09:30:00é", None);
         check(moment, "2026-11-21T09:30:00", None);
         check(moment, "2026-02-30T25:61:61Z", None);
