@@ -52,6 +52,7 @@ pub(crate) fn small_runtime() -> anyhow::Result<Runtime> {
 }
 
 async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
+    Signals::outlive_file_limits().context("signals can't be listened to")?;
     let given = Given::check(global, options)?;
     let socket = address::bind(options.listen)?;
     let sqlite = open(&global.data, options)?;

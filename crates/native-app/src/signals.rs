@@ -17,6 +17,14 @@ impl Signals {
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
+    /// Keeps a file that may not grow any further (`ulimit -f`) from ending the process: the write
+    /// fails like one to a full disk, and its request is told so.
+    pub(crate) fn outlive_file_limits() -> io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let over_the_limit = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        signal(over_the_limit).map(drop)
+    }
+
     /// Waits for the next one.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
@@ -35,6 +43,11 @@ impl Signals {
     /// There is nothing to prepare.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
+    }
+
+    /// There are no such limits.
+    pub(crate) fn outlive_file_limits() -> io::Result<()> {
+        Ok(())
     }
 
     /// Waits for the next one.
