@@ -23,6 +23,14 @@ pub enum InstallError {
     /// A definition that is stored can't be read.
     #[error(transparent)]
     Definition(#[from] DefinitionError),
+    /// Documents that are there have one value in a field that became unique.
+    #[error(
+        "several documents have the same `{field}`, which is to be unique: make them differ, or drop `unique`"
+    )]
+    NotUnique {
+        /// The field's dotted path.
+        field: String,
+    },
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] stratus_storage::Error),
@@ -35,6 +43,11 @@ pub struct Installed {
     pub columns: Vec<String>,
     /// Names of indexes.
     pub indexes: Vec<String>,
+    /// Collections that were defined otherwise before: until [`rewrite_outdated`] has run, filters
+    /// by what became a facet or a reference miss documents from before.
+    ///
+    /// [`rewrite_outdated`]: crate::rewrite_outdated
+    pub changed: Vec<String>,
 }
 
 /// Adds the columns and indexes that the registry needs, and writes its definitions to
@@ -49,9 +62,24 @@ pub async fn install(
     registry: &Registry,
 ) -> Result<Installed, InstallError> {
     let columns = ensure_generated_columns(database, clock, &needed_columns(registry)).await?;
-    write_definitions(database, clock, registry).await?;
-    let indexes = ensure_indexes(database, clock, &needed_indexes(registry)).await?;
-    Ok(Installed { columns, indexes })
+    let changed = write_definitions(database, clock, registry).await?;
+    let indexes = ensure_indexes(database, clock, &needed_indexes(registry)).await;
+    let indexes = indexes.map_err(|error| explain(error, registry))?;
+    Ok(Installed { columns, indexes, changed })
+}
+
+/// Names the field that documents have the same value in.
+fn explain(error: MigrationError, registry: &Registry) -> InstallError {
+    let MigrationError::Storage(stratus_storage::Error::NotUnique { columns }) = &error else {
+        return error.into();
+    };
+    let named = |column: &str| columns.split(", ").any(|it| it.rsplit('.').next() == Some(column));
+    match registry.columns().iter().find(|it| named(&it.name)) {
+        Some(column) => {
+            InstallError::NotUnique { field: column.json_path.trim_start_matches("$.").to_owned() }
+        }
+        None => error.into(),
+    }
 }
 
 /// Drops the indexes and generated columns that no collection of the registry needs, and names them.
@@ -107,7 +135,17 @@ async fn write_definitions(
     database: &dyn Database,
     clock: &dyn Clock,
     registry: &Registry,
-) -> Result<(), InstallError> {
+) -> Result<Vec<String>, InstallError> {
+    let stored = Statement::bare("SELECT id, schema_version FROM document_types");
+    let stored = database.session(Consistency::Primary).query(&stored).await?;
+    let mut changed = Vec::new();
+    for row in stored.iter() {
+        let version = registry.collection(row.text(0)?).map(|it| it.type_version());
+        let before = row.integer(1)?;
+        if version.is_some_and(|version| before != version) {
+            changed.push(row.text(0)?.to_owned());
+        }
+    }
     let upsert = |collection: &std::sync::Arc<crate::Collection>| {
         let definition = collection.definition();
         let schema = serde_json::to_value(definition).unwrap_or(Json::Null).to_string();
@@ -137,5 +175,5 @@ async fn write_definitions(
         vec![Json::from(names).to_string().into(), Value::Integer(clock.now())],
     ));
     database.session(Consistency::Primary).batch(&statements).await?;
-    Ok(())
+    Ok(changed)
 }

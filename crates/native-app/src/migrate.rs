@@ -68,7 +68,7 @@ fn tell(applied: usize, prepared: &Prepared) {
     let Prepared { installed, dropped } = prepared;
     installed.columns.iter().for_each(|name| output::line(format_args!("added column {name}")));
     installed.indexes.iter().for_each(|name| output::line(format_args!("added index {name}")));
-    dropped.iter().for_each(|name| output::line(format_args!("dropped index {name}")));
+    dropped.iter().for_each(|name| output::line(format_args!("dropped {name}")));
     let changes = applied + installed.columns.len() + installed.indexes.len() + dropped.len();
     match changes {
         0 => output::line("up to date; nothing to do"),

@@ -164,8 +164,13 @@ async fn bring_up(
         let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
         tracing::info!(columns, indexes, "added what the collections need");
     }
+    if !installed.changed.is_empty() {
+        let collections = installed.changed.join(", ");
+        let cure = "`stratus migrate up` rewrites what was written before; until then new facets miss it";
+        tracing::warn!(collections, cure, "definitions have changed");
+    }
     for name in &prepared.dropped {
-        tracing::info!(name, "dropped an index that no collection needs");
+        tracing::info!(name, "dropped a column or an index that no collection needs");
     }
     Ok(registry)
 }

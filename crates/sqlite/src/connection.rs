@@ -229,3 +229,33 @@ impl Watch {
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use stratus_storage::Statement;
+
+    use super::*;
+    use crate::{SqliteOptions, open::Opener};
+
+    /// SQLite compiles a cached statement anew when it has looked at a bound value to plan it. Lists
+    /// bind their limit and their cursor, so that would be every request.
+    #[test]
+    fn a_cached_statement_is_compiled_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let opener =
+            Opener::new(&folder.path().join("test.db"), SqliteOptions::default()).expect("an opener");
+        let connection = opener.writer().expect("a connection");
+        let run =
+            |sql: &'static str, params: Vec<Value>| connection.run(&Statement::new(sql, params)).expect(sql);
+        run("CREATE TABLE t (n INTEGER, k TEXT)", vec![]);
+        run("CREATE INDEX ix_t ON t (n) WHERE k IS NOT NULL", vec![]);
+        const LIST: &str =
+            "SELECT n FROM t INDEXED BY ix_t WHERE k IS NOT NULL AND n > ?1 AND k = ?2 LIMIT ?3";
+        for limit in 1..5 {
+            run(LIST, vec![limit.into(), "x".into(), limit.into()]);
+        }
+        let prepared = connection.inner.prepare_cached(LIST).expect("it is cached");
+        assert_eq!(prepared.get_status(StatementStatus::Run), 4);
+        assert_eq!(prepared.get_status(StatementStatus::RePrepare), 0);
+    }
+}

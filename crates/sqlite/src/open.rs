@@ -46,6 +46,16 @@ pub enum OpenError {
         path: PathBuf,
     },
 
+    /// It is a database, and a part of it can't be read.
+    #[error(
+        "`{}` is damaged: restore it from a backup, or keep a copy and try the `.recover` of SQLite's own shell",
+        .path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file is something else, or damaged at its very start.
     #[error("`{}` is not a SQLite database: move it away or name another file", .path.display())]
     NotADatabase {
@@ -185,6 +195,9 @@ impl Opener {
                 (DbConfig::SQLITE_DBCONFIG_DQS_DDL, false),
                 (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
                 (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+                // Plans don't depend on bound values. Without it SQLite compiles a cached statement
+                // anew whenever it has looked at one of its parameters, in LIMIT for instance.
+                (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
             ] {
                 connection.set_db_config(setting, value)?;
             }
@@ -251,7 +264,8 @@ impl Opener {
         let path = self.path.clone();
         let code = error.sqlite_error().map_or(0, |it| it.extended_code);
         match code & 0xff {
-            ffi::SQLITE_NOTADB | ffi::SQLITE_CORRUPT => OpenError::NotADatabase { path },
+            ffi::SQLITE_NOTADB => OpenError::NotADatabase { path },
+            ffi::SQLITE_CORRUPT => OpenError::Damaged { path },
             ffi::SQLITE_BUSY | ffi::SQLITE_LOCKED | ffi::SQLITE_PROTOCOL => OpenError::Locked { path },
             ffi::SQLITE_READONLY | ffi::SQLITE_PERM | ffi::SQLITE_CANTOPEN => OpenError::ReadOnly { path },
             ffi::SQLITE_FULL => OpenError::Full { path },

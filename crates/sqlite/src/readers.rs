@@ -78,7 +78,7 @@ pub(crate) fn reopening(error: OpenError) -> Error {
     let reason = error.to_string();
     match error {
         OpenError::Full { .. } => Error::Full { reason },
-        OpenError::NotADatabase { .. } => Error::Corrupt { reason },
+        OpenError::NotADatabase { .. } | OpenError::Damaged { .. } => Error::Corrupt { reason },
         // Too many open files, most often.
         _ => Error::Unavailable { reason },
     }

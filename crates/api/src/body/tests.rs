@@ -81,15 +81,9 @@ fn the_type_is_json() {
 
 #[test]
 fn an_encoded_body_is_refused_whatever_it_holds() {
-    for encoding in ["gzip", "br", "deflate", "", "identity, gzip", "x"] {
+    for encoding in ["gzip", "br", "deflate", "", "identity", "identity, gzip", "x"] {
         check(&[JSON, ("content-encoding", encoding)], "{}", Err(Code::ContentEncoding));
     }
-    check(&[JSON, ("content-encoding", "Identity")], "{}", Ok(json!({})));
-    check(
-        &[("content-encoding", "identity"), JSON, ("content-encoding", "gzip")],
-        "1",
-        Err(Code::ContentEncoding),
-    );
 }
 
 #[test]

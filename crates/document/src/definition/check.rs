@@ -15,7 +15,7 @@ use crate::{
 /// Names that a field can't have, because the wire and the query language use them.
 pub(crate) const SYSTEM_KEYS: [&str; 9] =
     ["id", "type", "slug", "status", "locale", "version", "createdAt", "updatedAt", "publishedAt"];
-const PARENT_KEY: &str = "parent";
+pub(crate) const PARENT_KEY: &str = "parent";
 
 const MAX_PATTERN_CHARS: usize = 200;
 const MAX_PATTERN_BYTES: usize = 64 * 1024;
@@ -272,6 +272,7 @@ impl Checker {
                 "`min` and `max` need a number or a list",
             ),
         ];
+        self.allowed(path, definition);
         for (_, message) in faults.iter().filter(|(broken, _)| *broken) {
             self.fault(path, *message);
         }
@@ -284,6 +285,19 @@ impl Checker {
             && min > max
         {
             self.fault(path, "`minLength` is greater than `maxLength`");
+        }
+    }
+
+    /// An `enum` that no value could be of is a slip.
+    fn allowed(&mut self, path: &str, definition: &FieldDefinition) {
+        let Some(allowed) = &definition.allowed else { return };
+        let fits = |it: &Json| match definition.kind {
+            FieldType::Number => it.is_number(),
+            FieldType::Integer => it.is_i64(),
+            _ => it.is_string(),
+        };
+        if allowed.is_empty() || !allowed.iter().all(fits) {
+            self.fault(path, "`enum` must be a list of values of the field's type, and not empty");
         }
     }
 

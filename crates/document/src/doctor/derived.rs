@@ -14,6 +14,13 @@ const OF_HISTORY: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
      AND (EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.pk) \
      OR EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk)) LIMIT 1000";
 
+const STRAYED: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
+     'a facet or reference names another tenant or collection' AS message FROM documents AS d \
+     WHERE EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.pk \
+     AND (f.tenant_id <> d.tenant_id OR f.type_id <> d.type_id)) \
+     OR EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk \
+     AND r.tenant_id <> d.tenant_id) LIMIT 1000";
+
 const MISSING_TARGET: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
      'refers strongly to ' || r.to_root_id || ', which is not live' AS message \
      FROM document_references AS r JOIN documents AS d ON d.pk = r.from_document_id \
@@ -37,6 +44,7 @@ pub(super) async fn examine(
     findings: &mut Vec<Finding>,
 ) -> stratus_storage::Result<()> {
     findings_of(session, FindingKind::Facets, OF_HISTORY, findings).await?;
+    findings_of(session, FindingKind::Facets, STRAYED, findings).await?;
     findings_of(session, FindingKind::MissingReference, MISSING_TARGET, findings).await?;
     let mut after = String::new();
     loop {
@@ -65,7 +73,10 @@ fn step(registry: &Registry, rows: &Rows, findings: &mut Vec<Finding>) -> stratu
         };
         let derived = Derived::of(collection, &content);
         if !same(&derived.facet_rows(), row.text(5)?) {
-            finding(FindingKind::Facets, "the facets are not those of the content");
+            finding(
+                FindingKind::Facets,
+                "the facets are not those of the content; `stratus migrate up` may cure it",
+            );
         }
         if !same(&derived.reference_rows(), row.text(6)?) {
             finding(FindingKind::References, "the references are not those of the content");

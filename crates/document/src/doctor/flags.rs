@@ -18,6 +18,11 @@ const HALF_TRASHED: &str = "SELECT type_id || '/' || root_id AS subject, \
      FROM documents WHERE is_current_draft = 1 OR is_published = 1 \
      GROUP BY root_id HAVING count(deleted_at) NOT IN (0, count(*)) LIMIT 1000";
 
+const IMPOSSIBLE: &str = "SELECT type_id || '/' || root_id AS subject, \
+     'version ' || version_number || ' is public and was never published, or counts from below 1' AS message \
+     FROM documents WHERE (is_published = 1 AND published_at IS NULL) OR revision < 1 OR version_number < 1 \
+     LIMIT 1000";
+
 pub(super) async fn examine(
     session: &dyn Session,
     registry: &Registry,
@@ -26,6 +31,7 @@ pub(super) async fn examine(
     findings_of(session, FindingKind::Head, HEADLESS, findings).await?;
     findings_of(session, FindingKind::Head, HALF_TRASHED, findings).await?;
     findings_of(session, FindingKind::Published, TWICE_PUBLIC, findings).await?;
+    findings_of(session, FindingKind::Published, IMPOSSIBLE, findings).await?;
     let names: Vec<_> = registry.collections().map(|it| it.name()).collect();
     let unknown = Statement::new(
         "SELECT type_id, count(*) AS rows FROM documents \

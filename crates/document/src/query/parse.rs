@@ -7,7 +7,7 @@ use stratus_storage::{MAX_SAFE_INTEGER, Value, parse_uuid};
 use super::{Cursor, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position, RawFilter};
 use crate::{
     collection::{Collection, Field, FieldKind},
-    definition::{ColumnType, FieldType, SYSTEM_KEYS},
+    definition::{ColumnType, FieldType, PARENT_KEY, SYSTEM_KEYS},
     error::{DocumentError, Result},
     physical::{Direction, Index, Key, State, column_type, last_direction},
     slug::is_locale,
@@ -92,7 +92,7 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
         return Err(DocumentError::parameter(parameter(), "must not contain NUL"));
     }
     let key = Key::system(&raw.field, state);
-    let field = collection.public_field_at(&raw.field).map(Field::innermost);
+    let field = collection.public_values_at(&raw.field);
     let known = key.is_some() || field.is_some() || raw.field == "status" || raw.field == "type";
     if !known {
         // The name is not repeated: what is private and what is not there look alike.
@@ -154,10 +154,15 @@ fn field_filter(field: &Field, text: &str) -> Result<Filter> {
         });
     }
     let indexed = definition.index || definition.unique;
+    if !indexed && !definition.facet && !definition.kind.can_be_facet() {
+        return Err(DocumentError::Unindexed {
+            message: format!("`{}` has no single values to filter by, whatever is declared", field.path),
+        });
+    }
     if !indexed && !definition.facet {
         return Err(DocumentError::Unindexed {
             message: format!(
-                "declare `\"index\": true` on `{0}` to filter by it, or `\"facet\": true`",
+                "declare `\"facet\": true` on `{0}` to filter by it, or, where it is no list, `\"index\": true`",
                 field.path
             ),
         });
@@ -317,12 +322,27 @@ fn fingerprint(
 }
 
 fn filterable(collection: &Collection) -> String {
-    let declared = collection.fields().iter().filter(|it| {
-        let definition = &it.definition;
-        let is_reference = matches!(it.kind, FieldKind::Reference { .. });
-        !definition.private && (definition.index || definition.unique || definition.facet || is_reference)
-    });
-    declared.map(|it| it.name.as_str()).chain(SYSTEM_KEYS).collect::<Vec<_>>().join(", ")
+    let mut names = Vec::new();
+    for field in collection.fields().iter().filter(|it| !it.definition.private) {
+        filterable_in(field, &mut names);
+    }
+    names.into_iter().chain(SYSTEM_KEYS).chain([PARENT_KEY]).collect::<Vec<_>>().join(", ")
+}
+
+fn filterable_in<'f>(field: &'f Field, names: &mut Vec<&'f str>) {
+    let definition = &field.definition;
+    let is_reference = matches!(field.kind, FieldKind::Reference { .. });
+    if definition.index || definition.unique || definition.facet || is_reference {
+        names.push(&field.path);
+    }
+    match &field.kind {
+        FieldKind::Object(shape) => shape.fields.iter().for_each(|it| filterable_in(it, names)),
+        FieldKind::Array(item) => filterable_in(item, names),
+        FieldKind::Blocks(blocks) => {
+            blocks.values().flat_map(|shape| &shape.fields).for_each(|it| filterable_in(it, names));
+        }
+        _ => {}
+    }
 }
 
 fn sortable(collection: &Collection) -> String {

@@ -42,8 +42,8 @@ impl DocumentsService {
         let content = Content::create(collection, input.fields.as_ref().unwrap_or(&empty));
         let content = with_envelope(content, input)?;
         let base = match &input.slug {
-            Member::Absent => derived_slug(collection, &content.fields),
-            _ => None,
+            Member::Value(_) => None,
+            Member::Absent | Member::Null => derived_slug(collection, &content.fields),
         };
         let Some(base) = base else {
             return self.create_with(scope, collection, input, &content, input.slug.over(None)).await;
@@ -143,7 +143,9 @@ impl DocumentsService {
 
 fn derived_slug(collection: &Collection, fields: &Map<String, Json>) -> Option<String> {
     let rule = collection.definition().slug.as_ref()?;
-    slug::derive(fields.get(&rule.from)?.as_str()?)
+    let source = fields.get(&rule.from).and_then(Json::as_str).unwrap_or_default();
+    // A title of signs alone leaves nothing; the document is still found under what it is.
+    slug::derive(source).or_else(|| slug::derive(collection.name()))
 }
 
 /// Faults of the members beside `fields`, together with those of the fields.

@@ -8,7 +8,7 @@ use stratus_events::{EventKind, Reach};
 use stratus_storage::{Value, mint_uuid_v7};
 
 use super::{
-    DocumentsService, Input, MAX_ATTEMPTS, Precondition, Written,
+    DocumentsService, Input, MAX_ATTEMPTS, Member, Precondition, Written,
     content::Content,
     create::with_envelope,
     lifecycle::{Window, refuse_hiding},
@@ -119,7 +119,8 @@ impl DocumentsService {
                 let empty = Map::new();
                 let given = input.fields.as_ref().unwrap_or(&empty);
                 let content = Content::patch(collection, &head.fields, given);
-                Next::of(with_envelope(content, input)?, &head.document, input, EventKind::Updated)
+                let content = with_envelope(with_slug(collection, content, input), input)?;
+                Next::of(content, &head.document, input, EventKind::Updated)
             }
             Source::Replace(input) => {
                 let Some(given) = &input.fields else {
@@ -127,7 +128,8 @@ impl DocumentsService {
                     return Err(DocumentError::Invalid(vec![fault]));
                 };
                 let content = Content::replace(collection, &head.fields, given);
-                Next::of(with_envelope(content, input)?, &head.document, input, EventKind::Updated)
+                let content = with_envelope(with_slug(collection, content, input), input)?;
+                Next::of(content, &head.document, input, EventKind::Updated)
             }
             Source::Version(version) => {
                 let old = self.stored_version(scope, collection, &head.document.id, version).await?;
@@ -262,6 +264,15 @@ impl DocumentsService {
         let bookmark = write.commit(kind, reach, document.version, changed, &subject).await?;
         Ok(Written { document, bookmark: Some(bookmark) })
     }
+}
+
+/// Where slugs are derived, every document has one.
+fn with_slug(collection: &Collection, content: Result<Content>, input: &Input) -> Result<Content> {
+    if collection.definition().slug.is_some() && input.slug == Member::Null {
+        let fault = FieldError::new("/slug", "required", "documents of this collection have a slug");
+        return Err(DocumentError::Invalid(vec![fault]));
+    }
+    content
 }
 
 /// What a save shall leave behind.

@@ -41,7 +41,10 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
 
     let registry = Arc::new(Registry::new([notes_today()]).expect("a sound definition"));
     let installed = install(&*world.database, &*world.clock, &registry).await.expect("new columns");
-    assert_eq!(installed.columns, ["q_title_t"]);
+    assert_eq!(
+        (installed.columns, installed.changed),
+        (vec!["q_title_t".to_owned()], vec!["notes".to_owned()])
+    );
     let entropy = SeededEntropy::new(9);
     let minting = Arc::new(SeededEntropy::new(8));
     let service =
@@ -164,6 +167,18 @@ async fn cursors_carry_values_of_a_type_that_was() {
         params.after = Some(next);
     }
     assert_eq!(shown, [r#"{"x":"10"}"#, r#"{"x":"a"}"#, r#"{"x":"b"}"#]);
+}
+
+#[tokio::test]
+async fn what_is_not_unique_is_named() {
+    let world = World::of(vec![notes()]).await;
+    for _ in 0..2 {
+        world.create("notes", &fields(json!({ "title": "Same" }))).await;
+    }
+    let unique = FieldDefinition::new(FieldType::Text).unique();
+    let registry = Registry::new([CollectionDefinition::new("notes").field("title", unique)]).expect("sound");
+    let refused = install(&*world.database, &*world.clock, &registry).await.expect_err("two are the same");
+    assert!(refused.to_string().contains("the same `title`"), "{refused}");
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ async fn a_sound_database_is_clean() {
 #[tokio::test]
 async fn damage_is_found() {
     use FindingKind::{
-        Content, Facets, Generation, Head, Log, MissingReference, References, Schema, UnknownCollection,
+        Content, Facets, Generation, Head, Log, MissingReference, Published, References, Schema,
+        UnknownCollection,
     };
     let check = async |damage: &str, expected: &[FindingKind]| {
         let world = lived_in().await;
@@ -51,6 +52,9 @@ async fn damage_is_found() {
     let live = "(is_current_draft = 1 AND type_id = 'posts' AND deleted_at IS NULL)";
     check("UPDATE document_facets SET value_text = 'x' WHERE value_text = 'a'", &[Facets]).await;
     check("DELETE FROM document_facets WHERE value_text = 'b'", &[Facets]).await;
+    check("UPDATE document_facets SET tenant_id = 'evil'", &[Facets]).await;
+    check("UPDATE documents SET published_at = NULL", &[Published]).await;
+    check("UPDATE documents SET revision = 0 WHERE slug = 'gone'", &[Published]).await;
     check("DELETE FROM document_references WHERE field_name = 'author'", &[References]).await;
     check(&format!("UPDATE documents SET is_current_draft = 0 WHERE {live}"), &[Head, Facets]).await;
     check("UPDATE documents SET deleted_at = 1 WHERE is_published = 1 AND type_id = 'posts'", &[Head]).await;

@@ -92,6 +92,28 @@ async fn trash_hides_and_recover_brings_back() {
 }
 
 #[tokio::test]
+async fn where_slugs_are_derived_every_document_has_one() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    let (admin, slug) = (world.admin(), stratus_document::Member::Null);
+    let signs = world.create("posts", &post("!!!", &author)).await.document;
+    assert_eq!(signs.slug.as_deref(), Some("posts"));
+    let null = world.create("posts", &Input { slug: slug.clone(), ..post("Null", &author) }).await.document;
+    assert_eq!(null.slug.as_deref(), Some("null"));
+    let taken_away = Input { slug: slug.clone(), ..Input::default() };
+    let refused = world.service.patch(&admin, "posts", &null.id, &ANY, &taken_away).await;
+    assert!(
+        matches!(&refused, Err(DocumentError::Invalid(errors)) if errors[0].pointer == "/slug"),
+        "{refused:?}"
+    );
+    // Elsewhere a slug is optional.
+    let target = null.id;
+    let comment = fields(json!({ "post": target, "name": "Bo", "body": "Yes" }));
+    let comment = world.create("comments", &Input { slug, ..comment }).await.document;
+    assert_eq!(comment.slug, None);
+}
+
+#[tokio::test]
 async fn history_of_what_is_not_there_is_not_found() {
     let world = World::demo().await;
     let author = world.author("Ada").await;

@@ -195,6 +195,52 @@ async fn what_no_index_serves_is_refused_with_the_cure() {
 }
 
 #[tokio::test]
+async fn facets_and_references_inside_lists_can_be_filtered_by() {
+    let json = json!({"name": "deep", "grants": {"public": ["read"]}, "fields": {
+        "list": {"type": "array", "items": {"type": "object", "fields": {"k": {"type": "text", "facet": true}}}},
+        "words": {"type": "array", "items": {"type": "text", "facet": true}},
+        "kin": {"type": "array", "items": {"type": "reference", "to": "deep"}},
+        "blocks": {"type": "blocks", "blocks": {"quote": {"fields": {
+            "by": {"type": "reference", "to": "deep"}, "n": {"type": "integer", "facet": true},
+        }}}},
+        "any": {"type": "json"},
+    }});
+    let world = World::of(vec![CollectionDefinition::parse(&json.to_string()).expect("sound")]).await;
+    let target = world.create("deep", &Input { publish: true, ..fields(json!({})) }).await.document.id;
+    let given = json!({
+        "list": [{"k": "a"}, {"k": "b"}], "words": ["w"], "kin": [target],
+        "blocks": [{"type": "quote", "by": target, "n": 7}],
+    });
+    let id = world.create("deep", &Input { publish: true, ..fields(given) }).await.document.id;
+    for (name, value, found) in [
+        ("list.k", "b", true),
+        ("list.k", "c", false),
+        ("words", "w", true),
+        ("kin", target.as_str(), true),
+        ("blocks.quote.by", target.as_str(), true),
+        ("blocks.quote.n", "7", true),
+        ("blocks.quote.n", "8", false),
+    ] {
+        let params = ListParams { filters: vec![filter(name, value)], ..ListParams::default() };
+        let page = world.list(&world.public(), "deep", &params).await.expect(name);
+        let ids: Vec<_> = page.documents.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(ids, if found { vec![id.as_str()] } else { vec![] }, "{name}={value}");
+    }
+    for (name, says) in [("list.x", "blocks.quote.n"), ("blocks.by", "list.k")] {
+        let params = ListParams { filters: vec![filter(name, "x")], ..ListParams::default() };
+        let refused = world.list(&world.public(), "deep", &params).await.expect_err(name);
+        assert!(refused.to_string().contains(says), "{refused}");
+    }
+    for name in ["any", "list", "blocks"] {
+        let params = ListParams { filters: vec![filter(name, "x")], ..ListParams::default() };
+        let refused = world.list(&world.public(), "deep", &params).await;
+        assert!(
+            matches!(&refused, Err(DocumentError::Unindexed { message }) if message.contains("no single values"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn what_orders_nothing_may_be_named() {
     let world = World::of(vec![things()]).await;
     for sort in ["type,-publishedAt", "status,name", "-publishedAt,-id", "-publishedAt,-id,name"] {

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::process::{Server, TOKEN, clean, finish, folder, stratus};
 
 /// Blocks of 512 bytes, as POSIX has it; some shells take kilobytes, which is as good.
-const MOST_BLOCKS: u32 = 6_000;
+const MOST_BLOCKS: u32 = 20_000;
 
 #[test]
 fn a_full_disk_refuses_writes_and_serves_reads() {
@@ -24,7 +24,7 @@ fn a_full_disk_refuses_writes_and_serves_reads() {
     let author = server.get("/api/authors/slug/ada-okafor").expect(200).json();
     let author = author["data"]["id"].as_str().expect("an id").to_owned();
     let mut acknowledged = Vec::new();
-    let refused = (0..1_000).find_map(|n| {
+    let refused = (0..2_000).find_map(|n| {
         let text = "x".repeat(20_000);
         let body =
             format!(r#"{{"fields": {{"title": "full {n}", "body": "{text}", "author": "{author}"}}}}"#);

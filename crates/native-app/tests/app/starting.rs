@@ -163,3 +163,22 @@ fn an_empty_file_is_migrated_and_pending_is_said() {
     finish(stratus(data.path(), &["doctor"])).refused(&["not applied yet", "stratus migrate up"]);
     Server::demo(data.path()).stop();
 }
+
+#[test]
+fn a_damaged_file_is_called_damaged() {
+    let data = folder();
+    Server::demo(data.path()).stop();
+    let path = data.path().join("stratus.db");
+    let sound = fs::read(&path).expect("the database");
+    let check = |damaged: &[u8]| {
+        fs::write(&path, damaged).expect("damage");
+        let found = finish(stratus(data.path(), &["doctor"])).expect(3);
+        assert!(found.stdout.contains("damaged") || found.stdout.starts_with("file: "), "{found:?}");
+        assert!(!found.stdout.contains("not a SQLite database"), "{found:?}");
+    };
+    check(&sound[..sound.len() / 2]);
+    let mut holed = sound.clone();
+    let middle = holed.len() / 8192 * 4096;
+    holed[middle..middle + 8 * 4096].fill(0xa5);
+    check(&holed);
+}
