@@ -35,7 +35,9 @@ async fn lived_in() -> World {
 
 #[tokio::test]
 async fn a_sound_database_is_clean() {
-    assert_eq!(findings(&lived_in().await).await, []);
+    let world = lived_in().await;
+    assert_eq!(findings(&world).await, []);
+    assert_eq!(world.sqlite.integrity_check().expect("a check"), Vec::<String>::new());
 }
 
 #[tokio::test]
