@@ -160,7 +160,10 @@ proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "(?s).{0,64}") {
         if let Ok(statements) = split(&text) {
-            prop_assert!(statements.iter().all(|it| !it.trim().is_empty()));
+            // What SQLite skips, which is less than what Unicode calls white space: a vertical tab is a
+            // token that it refuses, and a no-break space is a name.
+            let skipped = [' ', '\t', '\n', '\r', '\u{c}'];
+            prop_assert!(statements.iter().all(|it| !it.is_empty() && it.trim_matches(skipped) == *it));
         }
     }
 }
