@@ -49,7 +49,8 @@ Examples:
   stratus migrate up
   stratus migrate up --data /var/lib/stratus --collections ./collections
 
-`stratus serve` does the same when it starts, except that it drops indexes only with --collections.";
+`stratus serve` does the same when it starts, except that it rewrites nothing, and drops columns and
+indexes only with --collections.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -184,7 +185,7 @@ pub(crate) enum MigrateCommand {
     /// Show which migrations are applied; nothing is changed
     #[command(after_help = STATUS_EXAMPLES)]
     Status,
-    /// Apply what is pending, add what the collections need, drop indexes that none needs any more
+    /// Apply what is pending, add what the collections need, drop what none needs, rewrite older documents
     #[command(after_help = UP_EXAMPLES)]
     Up,
 }

@@ -10,7 +10,7 @@ use stratus_storage::{Clock, Database};
 /// All that this program works with.
 const SETS: [&MigrationSet; 3] = [&CORE, &EVENTS, &DOCUMENTS];
 
-/// Whether indexes that no collection needs are dropped.
+/// Whether columns and indexes that no collection needs are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Obsolete {
     /// They stay: another version may be running beside this one.
