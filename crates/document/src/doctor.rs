@@ -91,14 +91,24 @@ pub async fn examine(database: &dyn Database, registry: &Registry) -> stratus_st
     Ok(findings)
 }
 
+/// A query whose rows are findings.
+struct Question(Statement);
+
+impl From<&'static str> for Question {
+    fn from(sql: &'static str) -> Self {
+        Self(Statement::bare(sql))
+    }
+}
+
 /// Runs a query that names two texts a row, `subject` and `message`, and takes each for a finding.
 async fn findings_of(
     session: &dyn Session,
     kind: FindingKind,
-    sql: &'static str,
+    statement: impl Into<Question>,
     findings: &mut Vec<Finding>,
 ) -> stratus_storage::Result<()> {
-    for row in session.query(&Statement::bare(sql)).await?.iter() {
+    let Question(statement) = statement.into();
+    for row in session.query(&statement).await?.iter() {
         let (subject, message) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
         findings.push(Finding { kind, subject, message });
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 use stratus_storage::{Rows, Session, Statement, Value};
 
-use super::{Finding, FindingKind, STEP, findings_of};
+use super::{Finding, FindingKind, Question, STEP, findings_of};
 use crate::{derived::Derived, document::parse_object, registry::Registry};
 
 const OF_HISTORY: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
@@ -24,7 +24,8 @@ const STRAYED: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
 const MISSING_TARGET: &str = "SELECT d.type_id || '/' || d.root_id AS subject, \
      'refers strongly to ' || r.to_root_id || ', which is not live' AS message \
      FROM document_references AS r JOIN documents AS d ON d.pk = r.from_document_id \
-     WHERE r.ref_strength = 'strong' AND d.deleted_at IS NULL AND NOT EXISTS \
+     WHERE d.deleted_at IS NULL AND EXISTS (SELECT 1 FROM json_each(?1) AS s \
+     WHERE json_extract(s.value, '$[0]') = d.type_id AND json_extract(s.value, '$[1]') = r.field_name) AND NOT EXISTS \
      (SELECT 1 FROM documents AS t WHERE t.root_id = r.to_root_id AND t.is_current_draft = 1 \
      AND t.tenant_id = r.tenant_id AND t.deleted_at IS NULL) LIMIT 1000";
 
@@ -45,7 +46,8 @@ pub(super) async fn examine(
 ) -> stratus_storage::Result<()> {
     findings_of(session, FindingKind::Facets, OF_HISTORY, findings).await?;
     findings_of(session, FindingKind::Facets, STRAYED, findings).await?;
-    findings_of(session, FindingKind::MissingReference, MISSING_TARGET, findings).await?;
+    let missing = Statement::new(MISSING_TARGET, vec![registry.strong_fields().into()]);
+    findings_of(session, FindingKind::MissingReference, Question(missing), findings).await?;
     let mut after = String::new();
     loop {
         let rows =
