@@ -28,6 +28,12 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             sql: include_str!("../../../migrations/0002_documents.sql"),
             checksum: "ad6e98e106a08333e8ad06742d5a0d34000793b2d98fbc94da28a966c740ade4",
         },
+        Migration {
+            id: 4,
+            name: "0004_trees_and_windows",
+            sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
+            checksum: "b75cb630d80482a1f4e5f1180c6ab947e8605144a91b4be7e1c9a87d72ed8110",
+        },
     ],
 };
 

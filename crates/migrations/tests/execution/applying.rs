@@ -9,7 +9,18 @@ use stratus_migrations::{
 use crate::database::{FileDatabase, Interrupted, Noon, ready};
 
 const ALL: [&MigrationSet; 3] = [&CORE, &DOCUMENTS, &EVENTS];
-const NAMES: [&str; 3] = ["0001_core", "0002_documents", "0003_events"];
+
+/// The names of all migrations, in their order.
+fn names() -> Vec<&'static str> {
+    let mut names: Vec<_> = ALL.iter().flat_map(|it| it.migrations).map(|it| it.name).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Those that follow one that was applied.
+fn names_after(name: &str) -> Vec<&'static str> {
+    names().into_iter().filter(|it| *it > name).collect()
+}
 
 fn apply_all(database: &FileDatabase) -> Result<Vec<&'static str>, MigrationError> {
     ready(apply(database, &Noon, &ALL))
@@ -29,9 +40,10 @@ macro_rules! set {
 #[test]
 fn a_fresh_database_gets_everything_in_order_and_once() {
     let database = FileDatabase::new();
-    assert_eq!(apply_all(&database).unwrap(), NAMES);
+    assert_eq!(apply_all(&database).unwrap(), names());
     assert_eq!(database.ask("SELECT id || name || applied_at FROM migrations ORDER BY id"), {
-        NAMES.map(|it| format!("{}{it}{}", it.as_bytes()[3] - b'0', Noon::AT)).join(",")
+        let rows = names().into_iter().map(|it| format!("{}{it}{}", it.as_bytes()[3] - b'0', Noon::AT));
+        rows.collect::<Vec<_>>().join(",")
     });
     assert_eq!(apply_all(&database).unwrap(), [""; 0]);
     assert_eq!(database.ask("PRAGMA integrity_check"), "ok");
@@ -41,13 +53,13 @@ fn a_fresh_database_gets_everything_in_order_and_once() {
 fn a_status_says_what_is_pending_and_writes_nothing() {
     let database = FileDatabase::new();
     let before = ready(status(&database, &ALL)).unwrap();
-    assert_eq!(before.pending().map(|it| it.name).collect::<Vec<_>>(), NAMES);
+    assert_eq!(before.pending().map(|it| it.name).collect::<Vec<_>>(), names());
     assert!(matches!(before.require_applied(), Err(MigrationError::Pending { name: "0001_core" })));
     assert_eq!(database.ask("SELECT count(*) FROM sqlite_master"), "0");
 
     ready(apply(&database, &Noon, &[&EVENTS])).unwrap();
     let events_alone = ready(status(&database, &ALL)).unwrap();
-    assert_eq!(events_alone.pending().count(), 2);
+    assert_eq!(events_alone.pending().count(), names().len() - 1);
     let checksum = EVENTS.migrations[0].checksum.to_owned();
     assert_eq!(events_alone.migrations[2].state, MigrationState::Applied { at: Noon::AT, checksum });
     ready(apply(&database, &Noon, &ALL)).unwrap();
@@ -68,8 +80,8 @@ fn of_two_that_start_at_once_one_applies_each_migration() {
             [start(), other.join().unwrap()].concat()
         });
         applied.sort_unstable();
-        assert_eq!(applied, NAMES);
-        assert_eq!(database.ask("SELECT count(*) FROM migrations"), "3");
+        assert_eq!(applied, names());
+        assert_eq!(database.ask("SELECT count(*) FROM migrations"), names().len().to_string());
     }
 }
 
@@ -83,7 +95,7 @@ fn another_program_may_apply_in_between() {
         let act = std::sync::Arc::new(move || drop(apply_all(&other).unwrap()));
         let database = Interrupted { inner, before_batch, act: move || act() };
         let applied = ready(apply(&database, &Noon, &ALL)).unwrap();
-        assert_eq!(applied, NAMES[..before_batch.saturating_sub(2)], "{}", path.display());
+        assert_eq!(applied, names()[..before_batch.saturating_sub(2)], "{}", path.display());
     }
 }
 
@@ -140,9 +152,9 @@ fn what_wrangler_applied_is_taken_over() {
     let checksum = CORE.migrations[0].checksum.to_owned();
     let before = ready(status(&database, &ALL)).unwrap();
     assert_eq!(before.migrations[0].state, MigrationState::Applied { at, checksum });
-    assert_eq!(apply_all(&database).unwrap(), ["0003_events"]);
+    assert_eq!(apply_all(&database).unwrap(), names_after("0002_documents"));
     assert_eq!(
-        database.ask("SELECT applied_at FROM migrations ORDER BY id"),
+        database.ask("SELECT applied_at FROM migrations WHERE id <= 3 ORDER BY id"),
         format!("{at},{at},{}", Noon::AT)
     );
     assert_eq!(apply_all(&database).unwrap(), [""; 0]);
@@ -158,7 +170,7 @@ fn wrangler_knows_newer_schemas_and_other_peoples_migrations() {
     );
     let others = FileDatabase::new();
     apply_with_wrangler(&others, &["0001_shop"]);
-    assert_eq!(apply_all(&others).unwrap(), NAMES);
+    assert_eq!(apply_all(&others).unwrap(), names());
 }
 
 #[test]
@@ -207,5 +219,6 @@ fn documents_need_events() {
     assert_eq!(error.to_string(), "the migrations `documents` require the migrations `events`: apply both");
     assert_eq!(database.ask("SELECT count(*) FROM sqlite_master"), "0");
     ready(apply(&database, &Noon, &[&EVENTS])).unwrap();
-    assert_eq!(ready(apply(&database, &Noon, &[&DOCUMENTS])).unwrap(), ["0002_documents"]);
+    let names: Vec<_> = DOCUMENTS.migrations.iter().map(|it| it.name).collect();
+    assert_eq!(ready(apply(&database, &Noon, &[&DOCUMENTS])).unwrap(), names);
 }

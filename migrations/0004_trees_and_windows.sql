@@ -1,0 +1,18 @@
+-- set: documents
+-- Ways to find documents by what stands beside their content: children, translations, windows, and
+-- whom their own permissions name. All partial: a document without any of it costs nothing.
+
+CREATE INDEX documents_children ON documents (tenant_id, parent_root_id, sort_order, root_id)
+  WHERE is_current_draft = 1 AND parent_root_id <> '';
+
+CREATE UNIQUE INDEX documents_translation ON documents (tenant_id, translation_group_id, locale)
+  WHERE is_current_draft = 1 AND deleted_at IS NULL AND translation_group_id <> '';
+
+CREATE INDEX documents_publish_at ON documents (tenant_id, type_id, scheduled_at, root_id)
+  WHERE is_published = 1 AND deleted_at IS NULL AND scheduled_at IS NOT NULL;
+
+CREATE INDEX documents_expire_at ON documents (tenant_id, type_id, expires_at, root_id)
+  WHERE is_published = 1 AND deleted_at IS NULL AND expires_at IS NOT NULL;
+
+CREATE INDEX document_permissions_principal
+  ON document_permissions (tenant_id, principal_type, principal_id, permission, root_id);
