@@ -14,5 +14,9 @@ CREATE INDEX documents_publish_at ON documents (tenant_id, type_id, scheduled_at
 CREATE INDEX documents_expire_at ON documents (tenant_id, type_id, expires_at, root_id)
   WHERE is_published = 1 AND deleted_at IS NULL AND expires_at IS NOT NULL;
 
+-- The collection of the document, so that what a caller was granted in one is found without a look
+-- at the others.
+ALTER TABLE document_permissions ADD COLUMN type_id TEXT NOT NULL DEFAULT '';
+
 CREATE INDEX document_permissions_principal
-  ON document_permissions (tenant_id, principal_type, principal_id, permission, root_id);
+  ON document_permissions (tenant_id, type_id, principal_type, principal_id, permission, effect);

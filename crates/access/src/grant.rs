@@ -54,6 +54,9 @@ pub enum InvalidGrant {
     /// No such action.
     #[error("`{0}` is not an action: read, create, update, delete, publish or manage")]
     Action(String),
+    /// No such effect.
+    #[error("`{0}` is not an effect: allow or deny")]
+    Effect(String),
     /// No such principal.
     #[error(transparent)]
     Principal(#[from] InvalidPrincipal),
@@ -152,6 +155,25 @@ pub enum Effect {
     Allow,
     /// Refuses it, whatever else allows it.
     Deny,
+}
+
+impl Effect {
+    /// Its name, as `document_permissions` has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+impl FromStr for Effect {
+    type Err = InvalidGrant;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGrant> {
+        let found = [Self::Allow, Self::Deny].into_iter().find(|it| it.name() == text);
+        found.ok_or_else(|| InvalidGrant::Effect(text.to_owned()))
+    }
 }
 
 /// One entry of a document's own permissions.

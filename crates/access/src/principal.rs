@@ -24,16 +24,32 @@ impl Principal {
     pub fn admin() -> Self {
         Self::Role("admin".to_owned())
     }
+
+    /// What kind of principal: the part before the colon.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::User(_) => "user",
+            Self::Role(_) => "role",
+            Self::Group(_) => "group",
+            Self::Token(_) => "token",
+        }
+    }
+
+    /// Which of its kind: the part after the colon. There is one public, `*`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Public => "*",
+            Self::User(id) | Self::Role(id) | Self::Group(id) | Self::Token(id) => id,
+        }
+    }
 }
 
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Public => f.write_str("public"),
-            Self::User(id) => write!(f, "user:{id}"),
-            Self::Role(name) => write!(f, "role:{name}"),
-            Self::Group(id) => write!(f, "group:{id}"),
-            Self::Token(id) => write!(f, "token:{id}"),
+            named => write!(f, "{}:{}", named.kind(), named.id()),
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use stratus_access::Caller;
 use stratus_document::{Document, State, Written};
+use stratus_storage::Bookmark;
 
 use crate::{
     bookmark,
@@ -71,6 +72,25 @@ pub(crate) fn body(body: String, audience: Audience, known: &IfNoneMatch) -> Res
         true => unchanged(&tag, audience),
         false => tagged(json(StatusCode::OK, body), &tag, audience),
     }
+}
+
+/// Answers a read with the permissions of a document.
+pub(crate) fn permissions(body: String, revision: i64, known: &IfNoneMatch) -> Response {
+    let tag = EntityTag::of_body(revision, body.as_bytes());
+    match known.has(&tag) {
+        true => unchanged(&tag, Audience::Caller),
+        false => tagged(json(StatusCode::OK, body), &tag, Audience::Caller),
+    }
+}
+
+/// Answers a write with the permissions that it left.
+pub(crate) fn permissions_written(body: String, revision: i64, bookmark: Option<&Bookmark>) -> Response {
+    let tag = EntityTag::of_body(revision, body.as_bytes());
+    let mut answer = tagged(json(StatusCode::OK, body), &tag, Audience::Caller);
+    if let Some(bookmark) = bookmark {
+        bookmark::set(answer.headers_mut(), bookmark);
+    }
+    answer
 }
 
 /// Answers a write with the head that it left.

@@ -95,34 +95,27 @@ impl Call {
         self.segment("id")
     }
 
-    /// The collection in the address.
+    /// The collection in the address, if the caller may read it, or a document in it.
     ///
     /// # Errors
     ///
     /// `not_found`, in the words of a router that knows no such address.
-    pub(crate) fn collection(&self) -> Result<Arc<Collection>, Problem> {
-        let found = self.repository().collection(&self.scope, self.segment("collection"));
-        found.map(Arc::clone).map_err(|_| nothing_here())
+    pub(crate) async fn collection(&self) -> Result<Arc<Collection>, Problem> {
+        self.collection_for(Action::Read).await
     }
 
-    /// The collection in the address, to do something to its documents.
+    /// The collection in the address, if the caller may do something to its documents, or to one:
+    /// which ones is for the call itself to say.
     ///
     /// # Errors
     ///
     /// `not_found`, then `unauthorized` or `forbidden`.
-    pub(crate) fn collection_for(&self, action: Action) -> Result<Arc<Collection>, Problem> {
-        let collection = self.collection()?;
-        self.require(&collection, action)?;
-        Ok(collection)
-    }
-
-    /// Refuses a caller without a right.
-    fn require(&self, collection: &Collection, action: Action) -> Result<(), Problem> {
-        if collection.allows(self.caller(), action) {
-            Ok(())
-        } else {
-            Err(self.refuse(DocumentError::Denied { action }))
-        }
+    pub(crate) async fn collection_for(&self, action: Action) -> Result<Arc<Collection>, Problem> {
+        let found = self.repository().reach(&self.scope, self.segment("collection"), action).await;
+        found.map(Arc::clone).map_err(|error| match error {
+            DocumentError::NotFound => nothing_here(),
+            error => self.refuse(error),
+        })
     }
 
     /// The parameters of its query.
@@ -148,11 +141,12 @@ impl Call {
     /// # Errors
     ///
     /// `invalid_parameter`, then `unauthorized` or `forbidden`.
-    pub(crate) fn take_state(&self, collection: &Collection, params: &mut Params) -> Result<State, Problem> {
+    pub(crate) async fn take_state(&self, params: &mut Params) -> Result<State, Problem> {
         let text = params.take("state")?;
         let state = State::parse(text.as_deref()).map_err(|it| self.refuse(it))?;
-        let action = if state == State::Published { Action::Read } else { Action::Update };
-        self.require(collection, action)?;
+        if state != State::Published {
+            self.collection_for(Action::Update).await?;
+        }
         Ok(state)
     }
 

@@ -44,6 +44,11 @@ impl EntityTag {
     pub(crate) fn new(revision: i64, hash: String) -> Self {
         Self { revision, hash }
     }
+
+    /// The tag of a revision of which these bytes are shown.
+    pub(crate) fn of_body(revision: i64, body: &[u8]) -> Self {
+        Self::new(revision, hex::encode(&hex::sha256(body)[..6]))
+    }
 }
 
 impl fmt::Display for EntityTag {

@@ -4,6 +4,7 @@ pub(crate) mod collections;
 pub(crate) mod history;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
+pub(crate) mod permissions;
 pub(crate) mod probes;
 pub(crate) mod single;
 pub(crate) mod write;

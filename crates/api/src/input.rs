@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod tests;
 
+use std::{fmt::Display, str::FromStr};
+
 use serde_json::{Map, Value};
+use stratus_access::Entry;
 use stratus_document::{FieldError, Input, Member, parse_time};
 use stratus_storage::{MAX_SAFE_INTEGER, Timestamp};
 
@@ -49,6 +52,47 @@ pub(crate) fn version(body: Value) -> Result<i64, Problem> {
         faults.add("version", "type", "must be the number of a version: 1 or more");
     }
     faults.over(number.unwrap_or_default())
+}
+
+/// Reads the body of a `PUT` of permissions: `{"permissions": [{"principal", "action", "effect"}]}`.
+///
+/// # Errors
+///
+/// Those of [`document`].
+pub(crate) fn permissions(body: Value) -> Result<Vec<Entry>, Problem> {
+    let mut members = object(body, &["permissions"])?;
+    let mut faults = Faults::default();
+    let Some(Value::Array(items)) = members.shift_remove("permissions") else {
+        faults.add("permissions", "type", "must be a list of entries");
+        return faults.over(Vec::new());
+    };
+    let mut entries = Vec::new();
+    for (at, item) in items.into_iter().enumerate() {
+        let Value::Object(members) = item else {
+            faults.add(&format!("permissions/{at}"), "type", "must be an object");
+            continue;
+        };
+        const MEMBERS: [&str; 3] = ["principal", "action", "effect"];
+        if let Some(name) = members.keys().find(|it| !MEMBERS.contains(&it.as_str())) {
+            let message = format!("`{}` means nothing here", shorten(name));
+            let detail = format!("an entry has the members {}", MEMBERS.join(", "));
+            let pointer = format!("/permissions/{at}");
+            return Err(Problem::new(Code::UnknownMember, detail).at(
+                pointer,
+                Code::UnknownMember.name(),
+                message,
+            ));
+        }
+        let entry = (
+            faults.part(&members, at, "principal"),
+            faults.part(&members, at, "action"),
+            faults.part(&members, at, "effect"),
+        );
+        if let (Some(principal), Some(action), Some(effect)) = entry {
+            entries.push(Entry { principal, action, effect });
+        }
+    }
+    faults.over(entries)
 }
 
 /// Checks the body of a call that takes none: nothing, or an empty object.
@@ -100,6 +144,22 @@ impl Faults {
             true => Ok(result),
             false => Err(crate::refusal::invalid(self.0)),
         }
+    }
+
+    /// A member of an entry, in its words.
+    fn part<T: FromStr<Err: Display>>(
+        &mut self,
+        members: &Map<String, Value>,
+        at: usize,
+        name: &str,
+    ) -> Option<T> {
+        let pointer = format!("permissions/{at}/{name}");
+        let Some(text) = members.get(name).and_then(Value::as_str) else {
+            self.add(&pointer, "type", "must be text");
+            return None;
+        };
+        let parsed = text.parse();
+        parsed.map_err(|error: T::Err| self.add(&pointer, "format", &error.to_string())).ok()
     }
 
     fn optional_text(&mut self, (value, name): Taken) -> Member<String> {

@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     api::Shared,
     call::Call,
-    handlers::{collections, history, lifecycle, list, probes, single, write},
+    handlers::{collections, history, lifecycle, list, permissions, probes, single, write},
     problem::{Code, Problem},
 };
 
@@ -43,6 +43,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/{collection}/{id}/versions", get(history::versions).fallback(refuse_method))
         .route("/api/{collection}/{id}/versions/{version}", get(history::version).fallback(refuse_method))
         .route("/api/{collection}/{id}/referrers", get(history::referrers).fallback(refuse_method))
+        .route(
+            "/api/{collection}/{id}/permissions",
+            get(permissions::read).put(permissions::replace).fallback(refuse_method),
+        )
         .with_state(shared)
 }
 
@@ -51,7 +55,7 @@ fn step(step: lifecycle::Step) -> axum::routing::MethodRouter<Arc<Shared>> {
 }
 
 async fn refuse_method(call: Call) -> Problem {
-    match call.collection() {
+    match call.collection().await {
         Ok(_) => Problem::new(Code::MethodNotAllowed, "this address does not take this method"),
         Err(problem) => problem,
     }
@@ -59,7 +63,7 @@ async fn refuse_method(call: Call) -> Problem {
 
 /// A list by a query in a body.
 async fn refuse_query(call: Call) -> Problem {
-    call.collection().err().unwrap_or_else(not_yet)
+    call.collection().await.err().unwrap_or_else(not_yet)
 }
 
 /// What clients of later versions may ask for. It is a mistake of theirs here, not a failure of ours.

@@ -4,7 +4,8 @@
 
 mod projection;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use stratus_access::Entry;
 use stratus_document::{Document, Referrer, format_time};
 
 pub(crate) use projection::Projection;
@@ -117,6 +118,21 @@ pub(crate) fn push_referrer(body: &mut String, referrer: &Referrer) -> Result<()
     }
     body.push('}');
     Ok(())
+}
+
+/// The body of an answer with the permissions of a document: what a `PUT` of them takes, in `data`.
+pub(crate) fn permissions(entries: &[Entry]) -> String {
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|it| {
+            json!({
+                "principal": it.principal.to_string(),
+                "action": it.action.name(),
+                "effect": it.effect.name(),
+            })
+        })
+        .collect();
+    json!({ "data": { "permissions": entries } }).to_string()
 }
 
 fn push_optional(body: &mut String, text: Option<&str>) {

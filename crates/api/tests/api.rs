@@ -15,6 +15,7 @@ mod api {
     mod lifecycle;
     mod listing;
     mod methods;
+    mod permissions;
     mod races;
     mod reading;
     mod story;

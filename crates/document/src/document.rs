@@ -11,6 +11,7 @@ use crate::{
     collection::Collection,
     physical::State,
     service::texts,
+    sql::Rights,
     validate::{parse_moment, rfc3339},
 };
 
@@ -41,10 +42,9 @@ impl Scope {
         Self { tenant, caller, consistency: Consistency::Any }
     }
 
-    /// The caller's principals for `json_each`.
-    pub(crate) fn principals(&self) -> String {
-        let names = self.caller.principals().iter().map(ToString::to_string);
-        Json::from(names.collect::<Vec<_>>()).to_string()
+    /// The caller as statements see them.
+    pub(crate) fn rights(&self) -> Rights {
+        Rights::of(&self.caller)
     }
 }
 

@@ -27,6 +27,7 @@ mod rewrite;
 mod service;
 mod slug;
 mod sql;
+mod standing;
 mod validate;
 
 pub use collection::{Collection, Field};
@@ -43,6 +44,6 @@ pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
 pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
-pub use service::{DocumentsService, Input, Member, Precondition, Written};
+pub use service::{DocumentsService, Input, Member, Permissions, Precondition, Written};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
 pub use validate::FieldError;

@@ -193,6 +193,13 @@ impl Index {
     }
 }
 
+impl Index {
+    /// Whether it is unique and all its columns have one value: one row, if any.
+    pub(crate) fn is_given(&self, equal: &dyn Fn(&str) -> bool) -> bool {
+        self.unique && self.keys.iter().all(|(key, _)| equal(&key.column))
+    }
+}
+
 /// `root_id` follows the last key, so that an index can be walked either way.
 pub(crate) fn last_direction(keys: &[(Key, Direction)]) -> Direction {
     keys.last().map_or(Direction::Ascending, |(_, direction)| *direction)

@@ -4,7 +4,7 @@ mod compile;
 mod cursor;
 mod parse;
 
-pub(crate) use compile::{MAX_WALK, Plan, Viewer};
+pub(crate) use compile::{Plan, Viewer};
 pub(crate) use cursor::Cursor;
 pub(crate) use parse::locale;
 use stratus_storage::Value;
@@ -49,14 +49,58 @@ pub struct ListParams {
 /// A condition, typed by the collection.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// A column equals a value.
-    Column { key: Key, value: Value },
-    /// One of the values of a facet equals a value.
-    Facet { field: String, column: &'static str, value: Value },
+    /// A column compares with a value.
+    Column { key: Key, comparison: Comparison, value: Value },
+    /// One of the values of a facet compares with a value.
+    Facet { field: String, column: &'static str, comparison: Comparison, value: Value },
     /// One of the references of a field points at a document.
     Reference { field: String, target: String },
     /// A constant that the collection decides.
     Constant(bool),
+}
+
+impl Filter {
+    /// The column that it gives one value.
+    pub(crate) fn equal_column(&self) -> Option<&str> {
+        match self {
+            Self::Column { key, comparison: Comparison::Equal, .. } => Some(&key.column),
+            _ => None,
+        }
+    }
+}
+
+/// How a value compares. Nothing compares with what is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+}
+
+impl Comparison {
+    pub(crate) fn sql(self) -> &'static str {
+        match self {
+            Self::Equal => "=",
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+        }
+    }
+
+    /// By its name in a filter.
+    pub(crate) fn named(operator: &str) -> Option<Self> {
+        match operator {
+            "eq" => Some(Self::Equal),
+            "lt" => Some(Self::Less),
+            "lte" => Some(Self::AtMost),
+            "gt" => Some(Self::Greater),
+            "gte" => Some(Self::AtLeast),
+            _ => None,
+        }
+    }
 }
 
 /// Where a page begins.

@@ -12,7 +12,7 @@ use crate::{
     physical::State,
     query::{self, Cursor, ListQuery, MAX_LIMIT, Plan, Viewer},
     registry::Registry,
-    sql::{Builder, right_to_read},
+    sql::{Base, Builder, right_to_read},
 };
 
 /// How a single document is asked for.
@@ -62,16 +62,6 @@ impl DocumentRepository {
         &self.registry
     }
 
-    /// The collection of that name, if the caller may read it.
-    ///
-    /// # Errors
-    ///
-    /// [`DocumentError::NotFound`] for one that is unknown or hidden: the two look alike.
-    pub fn collection(&self, scope: &Scope, name: &str) -> Result<&Arc<Collection>> {
-        let found = self.registry.collection(name);
-        found.filter(|it| it.allows(&scope.caller, Action::Read)).ok_or(DocumentError::NotFound)
-    }
-
     /// One document by its id.
     ///
     /// # Errors
@@ -79,7 +69,7 @@ impl DocumentRepository {
     /// [`DocumentError::NotFound`]; [`DocumentError::Trashed`] for callers who may recover it;
     /// [`DocumentError::Denied`] for a state that the caller has no right to.
     pub async fn get(&self, scope: &Scope, collection: &str, id: &str, view: &View) -> Result<Document> {
-        let collection = self.readable(scope, collection, view.state)?;
+        let collection = self.known(collection)?;
         if let Some(locale) = &view.locale {
             query::locale(collection, Some(locale))?;
         }
@@ -87,10 +77,10 @@ impl DocumentRepository {
         let mut sql = Builder::default();
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ");
         sql.push(root_index(view.state)).push(" WHERE d.root_id = ").bind(id).push(" AND ");
-        self.visible(&mut sql, scope, collection, view);
+        self.in_view(&mut sql, scope, collection, view);
         match self.one(scope, collection, sql.finish()).await? {
             Some(document) => Ok(document),
-            None => Err(self.absent(scope, collection, id).await?),
+            None => Err(self.refusal(scope, collection, id, right_to_read(view.state)).await?),
         }
     }
 
@@ -107,7 +97,7 @@ impl DocumentRepository {
         parent: Option<&str>,
         view: &View,
     ) -> Result<Document> {
-        let collection = self.readable(scope, collection, view.state)?;
+        let collection = self.known(collection)?;
         if view.state == State::Trashed {
             return Err(DocumentError::parameter(
                 "state",
@@ -120,8 +110,15 @@ impl DocumentRepository {
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ").push(&index.name);
         sql.push(" WHERE d.slug IS NOT NULL AND d.slug = ").bind(slug);
         sql.push(" AND d.parent_root_id = ").bind(parent.unwrap_or_default()).push(" AND ");
-        self.visible(&mut sql, scope, collection, &View { locale: Some(locale), ..view.clone() });
-        self.one(scope, collection, sql.finish()).await?.ok_or(DocumentError::NotFound)
+        self.in_view(&mut sql, scope, collection, &View { locale: Some(locale), ..view.clone() });
+        match self.one(scope, collection, sql.finish()).await? {
+            Some(document) => Ok(document),
+            // Whoever may not see drafts learns nothing of which slugs they have.
+            None => {
+                self.reach(scope, collection.name(), right_to_read(view.state)).await?;
+                Err(DocumentError::NotFound)
+            }
+        }
     }
 
     /// A page of documents.
@@ -130,12 +127,12 @@ impl DocumentRepository {
     ///
     /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
     pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
-        let collection = self.readable(scope, collection, query.state)?;
+        let collection = self.reach(scope, collection, right_to_read(query.state)).await?;
         if query.is_empty() {
             return Ok(Page { documents: Vec::new(), next: None, prev: None });
         }
-        let principals = scope.principals();
-        let viewer = Viewer { tenant: scope.tenant.as_str(), principals: &principals, now: self.clock.now() };
+        let rights = scope.rights();
+        let viewer = Viewer { tenant: scope.tenant.as_str(), rights: &rights, now: self.clock.now() };
         let plan = Plan::of(collection, query, &viewer);
         let session = self.database.session(scope.consistency.clone());
         let results = match plan.statements.as_slice() {
@@ -157,7 +154,7 @@ impl DocumentRepository {
         id: &str,
         before: Option<i64>,
     ) -> Result<(Vec<Document>, Option<i64>)> {
-        let collection = self.updatable(scope, collection)?;
+        let collection = self.known(collection)?;
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let mut sql = Builder::default();
         self.history(&mut sql, scope, collection, id);
@@ -181,7 +178,7 @@ impl DocumentRepository {
     ///
     /// Those of [`versions`](Self::versions).
     pub async fn version(&self, scope: &Scope, collection: &str, id: &str, version: i64) -> Result<Document> {
-        let collection = self.updatable(scope, collection)?;
+        let collection = self.known(collection)?;
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let mut sql = Builder::default();
         self.history(&mut sql, scope, collection, id);
@@ -189,7 +186,7 @@ impl DocumentRepository {
             .bind(Value::integer(version).map_err(|_| DocumentError::NotFound)?);
         match self.one(scope, collection, sql.finish()).await? {
             Some(document) => Ok(document),
-            None => Err(self.absent(scope, collection, id).await?),
+            None => Err(self.refusal(scope, collection, id, Action::Update).await?),
         }
     }
 
@@ -206,12 +203,7 @@ impl DocumentRepository {
         id: &str,
         after: u32,
     ) -> Result<(Vec<Referrer>, Option<u32>)> {
-        let state = if self.collection(scope, collection)?.allows(&scope.caller, Action::Update) {
-            State::Draft
-        } else {
-            State::Published
-        };
-        self.get(scope, collection, id, &View { state, locale: None }).await?;
+        self.visible(scope, collection, id).await?;
         let statement = self.referrers_of(scope, id, false, MAX_LIMIT + 1, after);
         let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
         let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
@@ -230,12 +222,12 @@ impl DocumentRepository {
         skip: u32,
     ) -> Statement {
         let having = |action| {
-            let named = self
-                .registry
-                .collections()
-                .filter(|it| it.allows(&scope.caller, Action::Read) && it.allows(&scope.caller, action));
+            let named = self.registry.collections().filter(|it| it.allows(&scope.caller, action));
             serde_json::Value::from(named.map(|it| it.name()).collect::<Vec<_>>()).to_string()
         };
+        let rights = scope.rights();
+        let (reading, updating) = (having(Action::Read), having(Action::Update));
+        let (reading, updating) = (Base::Among(&reading), Base::Among(&updating));
         let now = self.clock.now();
         let mut sql = Builder::default();
         sql.push(
@@ -258,35 +250,41 @@ impl DocumentRepository {
             sql.push(" AND ");
             named(&mut sql, self.registry.strong_fields());
         }
-        sql.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(having(Action::Update));
-        sql.push(")) OR (d.is_published = 1 AND d.type_id IN (SELECT value FROM json_each(");
-        sql.bind(having(Action::Read)).push("))").window(State::Published, now).push("))");
+        sql.granted(reading, &[], &rights).push(" AND ((d.is_published = 1");
+        sql.window(State::Published, now)
+            .push(") OR ")
+            .permitted(updating, Action::Update, &rights)
+            .push(")");
         sql.push(" ORDER BY r.from_document_id, r.field_name, r.ordinal LIMIT ").bind(limit);
         sql.push(" OFFSET ").bind(skip);
         sql.finish()
     }
 
-    fn readable(&self, scope: &Scope, name: &str, state: State) -> Result<&Arc<Collection>> {
-        let collection = self.collection(scope, name)?;
-        let action = right_to_read(state);
-        if collection.allows(&scope.caller, action) {
-            Ok(collection)
-        } else {
-            Err(DocumentError::Denied { action })
+    /// Fails unless the caller may see the document in any state.
+    async fn visible(&self, scope: &Scope, collection: &str, id: &str) -> Result<()> {
+        let known = self.known(collection)?;
+        let published = View::default();
+        let draft = View { state: State::Draft, locale: None };
+        let (first, second) =
+            if known.allows(&scope.caller, Action::Update) { (draft, published) } else { (published, draft) };
+        match self.get(scope, collection, id, &first).await {
+            Err(DocumentError::NotFound | DocumentError::Denied { .. }) => {}
+            other => return other.map(drop),
+        }
+        match self.get(scope, collection, id, &second).await {
+            // That there is a draft is nothing for those who may not see it.
+            Err(DocumentError::Denied { .. }) => Err(DocumentError::NotFound),
+            other => other.map(drop),
         }
     }
 
-    fn updatable(&self, scope: &Scope, name: &str) -> Result<&Arc<Collection>> {
-        self.readable(scope, name, State::Draft)
-    }
-
-    fn visible(&self, sql: &mut Builder, scope: &Scope, collection: &Collection, view: &View) {
+    fn in_view(&self, sql: &mut Builder, scope: &Scope, collection: &Collection, view: &View) {
         sql.rows(collection, view.state, scope.tenant.as_str());
         if let Some(locale) = &view.locale {
             sql.push(" AND d.locale = ").bind(locale.as_str());
         }
         sql.window(view.state, self.clock.now());
-        sql.granted(collection, right_to_read(view.state), &scope.principals());
+        sql.granted(Base::Of(collection), &[right_to_read(view.state)], &scope.rights());
     }
 
     /// Every live version, for those who may update.
@@ -299,7 +297,7 @@ impl DocumentRepository {
             " AND NOT EXISTS (SELECT 1 FROM documents AS h INDEXED BY documents_head WHERE h.root_id = ",
         );
         sql.bind(id).push(" AND h.is_current_draft = 1 AND h.deleted_at IS NOT NULL)");
-        sql.granted(collection, Action::Update, &scope.principals());
+        sql.granted(Base::Of(collection), &[Action::Update], &scope.rights());
     }
 
     async fn one(
@@ -310,20 +308,6 @@ impl DocumentRepository {
     ) -> Result<Option<Document>> {
         let rows = self.database.session(scope.consistency.clone()).query(&sql).await?;
         Ok(rows.first().map(|row| Document::decode(collection, row)).transpose()?)
-    }
-
-    /// Why there is nothing to show. Only callers who may recover it learn of the trash.
-    async fn absent(&self, scope: &Scope, collection: &Arc<Collection>, id: &str) -> Result<DocumentError> {
-        if !collection.allows(&scope.caller, Action::Delete) {
-            return Ok(DocumentError::NotFound);
-        }
-        let mut sql = Builder::default();
-        sql.push("SELECT 1 AS found FROM documents AS d INDEXED BY documents_head WHERE d.root_id = ")
-            .bind(id);
-        sql.push(" AND ").rows(collection, State::Trashed, scope.tenant.as_str());
-        sql.granted(collection, Action::Delete, &scope.principals());
-        let rows = self.database.session(scope.consistency.clone()).query(&sql.finish()).await?;
-        Ok(if rows.is_empty() { DocumentError::NotFound } else { DocumentError::Trashed })
     }
 }
 
@@ -374,14 +358,9 @@ impl<'a> Walk<'a> {
             let keys = COLUMN_COUNT..COLUMN_COUNT + plan.key_count;
             let values = keys.clone().map(|column| row.value(column).cloned()).collect::<Result<_, _>>()?;
             let cursor = Cursor { values, id: row.text(1)?.to_owned() };
-            if plan.bounded {
-                let matches = row.value(keys.end)?.as_integer() == Some(1);
-                if row.integer(keys.end + 1)? == query::MAX_WALK {
-                    walk.stopped_at = Some(cursor.clone());
-                }
-                if !matches {
-                    continue;
-                }
+            if Plan::is_stop(row)? {
+                walk.stopped_at = Some(cursor);
+                continue;
             }
             walk.found.push((Document::decode(collection, row)?, cursor));
         }

@@ -7,6 +7,7 @@
 mod content;
 mod create;
 mod lifecycle;
+mod permissions;
 mod save;
 mod state;
 mod write;
@@ -14,13 +15,13 @@ mod write;
 use std::{fmt, sync::Arc};
 
 pub(crate) use content::texts;
+pub use permissions::Permissions;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_storage::{Bookmark, Clock, Database, Entropy, Timestamp};
 
 use crate::{
-    collection::Collection,
-    document::{Document, Scope},
+    document::Document,
     error::{DocumentError, Result},
     registry::Registry,
     repository::DocumentRepository,
@@ -136,21 +137,10 @@ impl DocumentsService {
     pub fn repository(&self) -> &DocumentRepository {
         &self.repository
     }
-
-    /// The collection, if the caller has a right on it.
-    fn writable(&self, scope: &Scope, name: &str, action: Action) -> Result<&Arc<Collection>> {
-        let collection = self.repository.collection(scope, name)?;
-        require(scope, collection, action)?;
-        Ok(collection)
-    }
 }
 
-fn require(scope: &Scope, collection: &Collection, action: Action) -> Result<()> {
-    if collection.allows(&scope.caller, action) { Ok(()) } else { Err(DocumentError::Denied { action }) }
-}
-
-/// The rights that an input asks for beside those of the call itself.
-fn require_for_input(scope: &Scope, collection: &Collection, input: &Input) -> Result<()> {
+/// The rights that a save asks for: publishing and windows are more than content.
+fn rights_for(input: &Input) -> &'static [Action] {
     let touches_publication = input.publish || !input.publish_at.is_absent() || !input.expire_at.is_absent();
-    if touches_publication { require(scope, collection, Action::Publish) } else { Ok(()) }
+    if touches_publication { &[Action::Update, Action::Publish] } else { &[Action::Update] }
 }

@@ -18,6 +18,8 @@ mod histories;
 mod lifecycle;
 #[path = "documents/lists.rs"]
 mod lists;
+#[path = "documents/permissions.rs"]
+mod permissions;
 #[path = "documents/rights.rs"]
 mod rights;
 #[path = "documents/values.rs"]

@@ -32,7 +32,7 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             id: 4,
             name: "0004_trees_and_windows",
             sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
-            checksum: "b75cb630d80482a1f4e5f1180c6ab947e8605144a91b4be7e1c9a87d72ed8110",
+            checksum: "978e154395e43fd25c86df8d89be87ab5f85844a9dd14a280da086371a967318",
         },
     ],
 };

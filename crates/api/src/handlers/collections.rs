@@ -2,7 +2,6 @@
 
 use axum::response::Response;
 use serde_json::{Map, Value};
-use stratus_access::Action;
 use stratus_document::{Collection, Field, State};
 
 use crate::{
@@ -16,11 +15,10 @@ use crate::{
 pub(crate) async fn all(mut call: Call) -> Result<Response, Problem> {
     call.no_params()?;
     let known = call.take_freshness()?;
-    let is_readable = |it: &Collection| it.allows(call.caller(), Action::Read);
-    let registry = call.repository().registry();
-    let readable: Vec<_> = registry.collections().filter(|it| is_readable(it)).collect();
+    let readable = call.repository().readable_collections(call.scope()).await;
+    let readable = readable.map_err(|it| call.refuse(it))?;
+    let is_there = |name: &str| readable.iter().any(|it| it.name() == name);
     let body = wire::list(&readable, &Pages::default(), |body, collection| {
-        let is_there = |name: &str| registry.collection(name).is_some_and(|it| is_readable(it));
         body.push_str(&Value::Object(shown(collection, &is_there)).to_string());
         Ok(())
     })?;

@@ -13,7 +13,7 @@ use crate::{
 
 /// `GET …/{id}/versions`: newest first; `after` goes on below a version.
 pub(crate) async fn versions(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Update)?;
+    let collection = call.collection_for(Action::Update).await?;
     let mut params = call.params()?;
     let after = params.take_integer("after", 1..=u64::from(u32::MAX))?;
     params.finish()?;
@@ -30,7 +30,7 @@ pub(crate) async fn versions(mut call: Call) -> Result<Response, Problem> {
 ///
 /// Its tag is of its body: what a version says stays, but whether it is public changes without it.
 pub(crate) async fn version(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Update)?;
+    let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let known = call.take_freshness()?;
     let number = version_number(call.segment("version")).ok_or(DocumentError::NotFound);
@@ -48,7 +48,7 @@ fn version_number(text: &str) -> Option<i64> {
 
 /// `GET …/{id}/referrers`: the documents that refer to it, as far as the caller may see them.
 pub(crate) async fn referrers(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection()?;
+    let collection = call.collection().await?;
     let mut params = call.params()?;
     let after = params.take_integer("after", 0..=1_000_000)?.and_then(|it| u32::try_from(it).ok());
     params.finish()?;

@@ -28,7 +28,7 @@ impl Step {
 
 /// `POST /api/{collection}/{id}/publish` and its like.
 pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response, Problem> {
-    let collection = call.collection_for(step.right())?;
+    let collection = call.collection_for(step.right()).await?;
     call.no_params()?;
     let precondition = call.precondition()?;
     input::nothing(body::read_optional_json(call.headers(), body, call.body_limit()).await?)?;
@@ -43,7 +43,7 @@ pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response,
 
 /// `DELETE /api/{collection}/{id}`: puts a document in the trash. A body means nothing.
 pub(crate) async fn trash(call: Call) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Delete)?;
+    let collection = call.collection_for(Action::Delete).await?;
     call.no_params()?;
     let precondition = call.precondition()?;
     let written = call.service().trash(call.scope(), collection.name(), call.id(), &precondition).await;

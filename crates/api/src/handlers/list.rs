@@ -13,9 +13,9 @@ use crate::{
 
 /// Lists what the query asks for.
 pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection()?;
+    let collection = call.collection().await?;
     let mut params = call.params()?;
-    let state = call.take_state(&collection, &mut params)?;
+    let state = call.take_state(&mut params).await?;
     let projection = Projection::take(&collection, &mut params)?;
     params.take_one_of("count", &[("none", ())])?;
     let asked = take_list(&mut params, state)?;

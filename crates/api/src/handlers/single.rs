@@ -13,9 +13,9 @@ use crate::{
 
 /// Reads a document by its id.
 pub(crate) async fn by_id(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection()?;
+    let collection = call.collection().await?;
     let mut params = call.params()?;
-    let asked = Asked::take(&call, &collection, &mut params)?;
+    let asked = Asked::take(&call, &collection, &mut params).await?;
     params.finish()?;
     let known = call.take_freshness()?;
     let found = call.repository().get(call.scope(), collection.name(), call.id(), &asked.view).await;
@@ -25,9 +25,9 @@ pub(crate) async fn by_id(mut call: Call) -> Result<Response, Problem> {
 
 /// Reads a document by its slug, at the top or below a parent.
 pub(crate) async fn by_slug(mut call: Call) -> Result<Response, Problem> {
-    let collection = call.collection()?;
+    let collection = call.collection().await?;
     let mut params = call.params()?;
-    let asked = Asked::take(&call, &collection, &mut params)?;
+    let asked = Asked::take(&call, &collection, &mut params).await?;
     let parent = params.take("parent")?;
     params.finish()?;
     let known = call.take_freshness()?;
@@ -49,8 +49,8 @@ struct Asked {
 }
 
 impl Asked {
-    fn take(call: &Call, collection: &Collection, params: &mut Params) -> Result<Self, Problem> {
-        let state = call.take_state(collection, params)?;
+    async fn take(call: &Call, collection: &Collection, params: &mut Params) -> Result<Self, Problem> {
+        let state = call.take_state(params).await?;
         let projection = Projection::take(collection, params)?;
         let view = View { state, locale: params.take("locale")? };
         Ok(Self { view, projection, audience: Audience::of(call.caller(), state) })

@@ -8,7 +8,7 @@ use crate::{answer, body, call::Call, input, problem::Problem};
 
 /// `POST /api/{collection}`: makes a document.
 pub(crate) async fn create(call: Call, body: Body) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Create)?;
+    let collection = call.collection_for(Action::Create).await?;
     call.no_params()?;
     let given = input::document(body::read_json(call.headers(), body, call.body_limit()).await?)?;
     let written = call.service().create(call.scope(), collection.name(), &given).await;
@@ -20,7 +20,7 @@ pub(crate) async fn create(call: Call, body: Body) -> Result<Response, Problem> 
 
 /// `PATCH /api/{collection}/{id}`: changes what a merge patch names.
 pub(crate) async fn patch(call: Call, body: Body) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Update)?;
+    let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let precondition = call.required_precondition()?;
     let given = input::document(body::read_json(call.headers(), body, call.body_limit()).await?)?;
@@ -31,7 +31,7 @@ pub(crate) async fn patch(call: Call, body: Body) -> Result<Response, Problem> {
 
 /// `PUT /api/{collection}/{id}`: replaces all fields.
 pub(crate) async fn replace(call: Call, body: Body) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Update)?;
+    let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let precondition = call.required_precondition()?;
     let given = input::document(body::read_json(call.headers(), body, call.body_limit()).await?)?;
@@ -42,7 +42,7 @@ pub(crate) async fn replace(call: Call, body: Body) -> Result<Response, Problem>
 
 /// `POST /api/{collection}/{id}/restore`: makes the fields of an old version the head again.
 pub(crate) async fn restore(call: Call, body: Body) -> Result<Response, Problem> {
-    let collection = call.collection_for(Action::Update)?;
+    let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let precondition = call.required_precondition()?;
     let version = input::version(body::read_json(call.headers(), body, call.body_limit()).await?)?;

@@ -168,7 +168,11 @@ async fn a_list_is_one_round_trip() {
         assert_eq!(app.ask(get(address)).await.status, 200);
         assert_eq!(app.counted.counts().round_trips, 1, "{address}");
     }
-    for address in ["/health", "/api", "/api/nothing", "/api/posts?limit=0"] {
+    // Whether anything was shared of the collections that are closed to this caller.
+    app.counted.reset();
+    app.ask(get("/api")).await;
+    assert_eq!(app.counted.counts().round_trips, 1);
+    for address in ["/health", "/api/nothing", "/api/posts?limit=0"] {
         app.counted.reset();
         app.ask(get(address)).await;
         assert_eq!(app.counted.counts().round_trips, 0, "{address}");

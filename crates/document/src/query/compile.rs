@@ -8,27 +8,32 @@
 use std::fmt::Write as _;
 
 use stratus_access::Action;
-use stratus_storage::{Statement, Value};
+use stratus_storage::{Row, Statement, Value};
 
-use super::{Cursor, Filter, ListQuery, Position};
+use super::{Comparison, Cursor, Filter, ListQuery, Position};
 use crate::{
     collection::Collection,
-    document::COLUMNS,
+    document::{COLUMN_COUNT, COLUMNS},
     physical::{Direction, Key},
-    sql::{Builder, right_to_read},
+    sql::{Base, Builder, Rights, right_to_read},
 };
 
-/// How many index entries a walk looks at when it has conditions to check row by row.
-pub(crate) const MAX_WALK: i64 = 5_000;
+/// How many index entries a walk looks at.
+///
+/// Whatever is not a matter of the index is looked at row by row: other conditions, publish
+/// windows, the document's own permissions. Without a bound, a caller could ask for the one visible
+/// document behind a million that are not.
+const MAX_WALK: i64 = 5_000;
 
 /// The statements of one page, and how to read their rows.
+///
+/// Rows are [`COLUMNS`], then the sort keys. A row without an id says that its walk stopped before
+/// the page was full, and where; see [`Plan::is_stop`].
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) statements: Vec<Statement>,
     /// Rows come last first and are to be turned round.
     pub(crate) reversed: bool,
-    /// Rows end with `ok` and `n`: the walk was bounded.
-    pub(crate) bounded: bool,
     pub(crate) key_count: usize,
 }
 
@@ -52,7 +57,7 @@ enum Then {
 
 pub(crate) struct Viewer<'a> {
     pub(crate) tenant: &'a str,
-    pub(crate) principals: &'a str,
+    pub(crate) rights: &'a Rights,
     pub(crate) now: i64,
 }
 
@@ -65,10 +70,14 @@ impl Plan {
         let order = Order { sort, id_direction: turn(query.id_direction) };
         let compiler =
             Compiler { collection, query, viewer, order: &order, action: right_to_read(query.state) };
-        let bounded = query.filters.iter().any(|it| !compiler.is_bound(it));
         let statements = order.stretches(&query.position);
-        let statements = statements.iter().map(|it| compiler.statement(it, bounded)).collect();
-        Self { statements, reversed, bounded, key_count: order.sort.len() }
+        let statements = statements.iter().map(|it| compiler.statement(it)).collect();
+        Self { statements, reversed, key_count: order.sort.len() }
+    }
+
+    /// Whether a row is no document but the place where a walk stopped.
+    pub(crate) fn is_stop(row: Row<'_>) -> stratus_storage::Result<bool> {
+        Ok(row.value(0)?.is_null())
     }
 }
 
@@ -120,28 +129,41 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn is_bound(&self, filter: &Filter) -> bool {
-        matches!(filter, Filter::Column { key, .. } if self.query.bound.contains(&key.column))
+    /// Whether the index answers a condition: an equality of its first columns, or a comparison of
+    /// the column after them.
+    fn is_of_index(&self, filter: &Filter) -> bool {
+        let Filter::Column { key, comparison, .. } = filter else { return false };
+        match comparison {
+            Comparison::Equal => self.query.bound.contains(&key.column),
+            _ => self.order.sort.first().is_some_and(|(first, _)| first.column == key.column),
+        }
     }
 
-    fn statement(&self, stretch: &Stretch<'_>, bounded: bool) -> Statement {
+    /// The walk is over the index alone; a row is looked at once it is known to be wanted. Where the
+    /// walk stops is asked only if the page is not full: until then, the second term costs nothing.
+    fn statement(&self, stretch: &Stretch<'_>) -> Statement {
         let mut sql = Builder::default();
-        let keys = self.order.sort.iter().enumerate();
-        let keys = keys.fold(String::new(), |mut text, (n, (key, _))| {
-            let _ = write!(text, ", d.{} AS k{n}", key.column);
-            text
-        });
-        sql.push("SELECT ").push(COLUMNS).push(&keys);
-        if bounded {
-            sql.push(", w.ok AS ok, w.n AS n FROM (SELECT d.pk AS walked, (");
-            self.residual(&mut sql);
-            sql.push(") AS ok, row_number() OVER (").push(&self.order_by()).push(") AS n");
-            self.walk(&mut sql, stretch);
-            sql.push(&format!(" LIMIT {MAX_WALK}) AS w CROSS JOIN documents AS d ON d.pk = w.walked"));
-            sql.push(&format!(" WHERE w.ok OR w.n = {MAX_WALK}"));
-        } else {
-            self.walk(&mut sql, stretch);
+        let keys = |alias: &str, columns: bool| {
+            let keys = self.order.sort.iter().enumerate();
+            keys.fold(String::new(), |mut text, (n, (key, _))| {
+                let column = if columns { key.column.clone() } else { format!("k{n}") };
+                let _ = write!(text, ", {alias}.{column} AS k{n}");
+                text
+            })
+        };
+        let walk = sql.aside(|sql| self.walk(sql, stretch));
+        sql.push("SELECT ").push(COLUMNS).push(&keys("d", true));
+        sql.push(" FROM (SELECT d.pk AS walked").push(&walk).push(&format!(" LIMIT {MAX_WALK}) AS w"));
+        sql.push(" CROSS JOIN documents AS d ON d.pk = w.walked");
+        sql.window(self.query.state, self.viewer.now);
+        sql.granted(Base::Of(self.collection), &[self.action], self.viewer.rights);
+        for filter in self.query.filters.iter().filter(|it| !self.is_of_index(it)) {
+            sql.push(" AND ");
+            condition(&mut sql, filter);
         }
+        sql.push(" UNION ALL SELECT NULL, s.root_id").push(&", NULL".repeat(COLUMN_COUNT - 2));
+        sql.push(&keys("s", false)).push(" FROM (SELECT d.root_id AS root_id").push(&keys("d", true));
+        sql.push(&walk).push(&format!(" LIMIT 1 OFFSET {}) AS s", MAX_WALK - 1));
         // One more than the page tells whether there is another.
         sql.push(" LIMIT ").bind(self.query.limit + 1);
         sql.finish()
@@ -159,23 +181,12 @@ impl Compiler<'_> {
         sql.push(" FROM documents AS d INDEXED BY ").push(&self.query.index).push(" WHERE ");
         sql.rows(self.collection, self.query.state, self.viewer.tenant);
         sql.push(" AND d.locale = ").bind(self.query.locale.as_str());
-        for filter in self.query.filters.iter().filter(|it| self.is_bound(it)) {
+        for filter in self.query.filters.iter().filter(|it| self.is_of_index(it)) {
             sql.push(" AND ");
             condition(sql, filter);
         }
         self.stretch(sql, stretch);
-        sql.window(self.query.state, self.viewer.now);
-        sql.granted(self.collection, self.action, self.viewer.principals);
         sql.push(" ").push(&self.order_by());
-    }
-
-    fn residual(&self, sql: &mut Builder) {
-        for (n, filter) in self.query.filters.iter().filter(|it| !self.is_bound(it)).enumerate() {
-            if n > 0 {
-                sql.push(" AND ");
-            }
-            condition(sql, filter);
-        }
     }
 
     fn stretch(&self, sql: &mut Builder, stretch: &Stretch<'_>) {
@@ -233,14 +244,15 @@ fn beyond(direction: Direction) -> &'static str {
 
 fn condition(sql: &mut Builder, filter: &Filter) {
     match filter {
-        Filter::Column { key, value } => {
-            sql.push("d.").push(&key.column).push(" = ").bind(value.clone());
+        Filter::Column { key, comparison, value } => {
+            sql.push("d.").push(&key.column).push(" ").push(comparison.sql()).push(" ").bind(value.clone());
         }
-        Filter::Facet { field, column, value } => {
+        Filter::Facet { field, column, comparison, value } => {
             sql.push(
                 "EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.pk AND f.field_name = '",
             );
-            sql.push(field).push("' AND f.").push(column).push(" = ").bind(value.clone()).push(")");
+            sql.push(field).push("' AND f.").push(column).push(" ").push(comparison.sql());
+            sql.push(" ").bind(value.clone()).push(")");
         }
         Filter::Reference { field, target } => {
             sql.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk");

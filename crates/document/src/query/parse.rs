@@ -4,7 +4,9 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use stratus_storage::{MAX_SAFE_INTEGER, Value, parse_uuid};
 
-use super::{Cursor, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position, RawFilter};
+use super::{
+    Comparison, Cursor, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position, RawFilter,
+};
 use crate::{
     collection::{Collection, Field, FieldKind},
     definition::{ColumnType, FieldType, PARENT_KEY, SYSTEM_KEYS},
@@ -99,12 +101,15 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
         let message = format!("names no field to filter by; there are {}", filterable(collection));
         return Err(DocumentError::parameter("filter", message));
     }
-    if raw.operator != "eq" {
-        return Err(DocumentError::parameter(parameter(), "has an unknown operator; there is `eq`"));
+    let comparison = Comparison::named(&raw.operator).ok_or_else(|| {
+        DocumentError::parameter(parameter(), "has an unknown operator; there are eq, gt, gte, lt and lte")
+    })?;
+    if comparison != Comparison::Equal && !has_order(key.as_ref(), field) {
+        return Err(DocumentError::parameter(parameter(), "has no order; there is `eq`"));
     }
     match (key, field) {
-        (Some(key), _) => system_filter(key, &raw.value),
-        (None, Some(field)) => field_filter(field, &raw.value),
+        (Some(key), _) => system_filter(key, comparison, &raw.value),
+        (None, Some(field)) => field_filter(field, comparison, &raw.value),
         // All rows of a list have one type and, but for a draft that is public as well, one status.
         (None, None) if raw.field == "type" => Ok(Filter::Constant(raw.value == collection.name())),
         (None, None) => {
@@ -117,7 +122,7 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
             };
             match (raw.value.as_str(), state) {
                 ("published" | "draft", State::Draft) => {
-                    Ok(Filter::Column { key, value: Value::from(raw.value == "published") })
+                    Ok(Filter::Column { key, comparison, value: Value::from(raw.value == "published") })
                 }
                 ("published" | "draft" | "trashed", _) => Ok(Filter::Constant(raw.value == state.name())),
                 _ => Err(DocumentError::parameter(parameter(), "must be published, draft or trashed")),
@@ -126,7 +131,16 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
     }
 }
 
-fn system_filter(key: Key, text: &str) -> Result<Filter> {
+/// Whether more and less mean something of the values.
+fn has_order(key: Option<&Key>, field: Option<&Field>) -> bool {
+    let of_field = |field: &Field| {
+        let is_reference = matches!(field.kind, FieldKind::Reference { .. });
+        !is_reference && field.definition.kind != FieldType::Boolean
+    };
+    key.is_some() || field.is_some_and(of_field)
+}
+
+fn system_filter(key: Key, comparison: Comparison, text: &str) -> Result<Filter> {
     let parameter = format!("filter[{}]", key.name);
     let value = if key.is_time {
         let millis = parse_moment(text);
@@ -138,10 +152,10 @@ fn system_filter(key: Key, text: &str) -> Result<Filter> {
     } else {
         Value::from(text)
     };
-    Ok(Filter::Column { key, value })
+    Ok(Filter::Column { key, comparison, value })
 }
 
-fn field_filter(field: &Field, text: &str) -> Result<Filter> {
+fn field_filter(field: &Field, comparison: Comparison, text: &str) -> Result<Filter> {
     let definition = &field.definition;
     let wrong = |message: &str| DocumentError::parameter(format!("filter[{}]", field.path), message);
     if matches!(field.kind, FieldKind::Reference { .. }) {
@@ -149,7 +163,7 @@ fn field_filter(field: &Field, text: &str) -> Result<Filter> {
             return Err(wrong("must be the id of a document"));
         }
         return Ok(match Key::field(field).filter(|_| definition.index) {
-            Some(key) => Filter::Column { key, value: Value::from(text) },
+            Some(key) => Filter::Column { key, comparison, value: Value::from(text) },
             None => Filter::Reference { field: field.path.clone(), target: text.to_owned() },
         });
     }
@@ -169,10 +183,10 @@ fn field_filter(field: &Field, text: &str) -> Result<Filter> {
     }
     let value = typed(field, text).map_err(|message| wrong(&message))?;
     match Key::field(field).filter(|_| indexed) {
-        Some(key) => Ok(Filter::Column { key, value }),
+        Some(key) => Ok(Filter::Column { key, comparison, value }),
         None => {
             let column = if matches!(value, Value::Text(_)) { "value_text" } else { "value_number" };
-            Ok(Filter::Facet { field: field.path.clone(), column, value })
+            Ok(Filter::Facet { field: field.path.clone(), column, comparison, value })
         }
     }
 }
@@ -264,9 +278,13 @@ fn drive(
     sort: &[(Key, Direction)],
     id_direction: Direction,
 ) -> Result<(String, Vec<String>)> {
-    let equal = |column: &str| {
-        filters.iter().any(|it| matches!(it, Filter::Column { key, .. } if key.column == column))
-    };
+    let equal = |column: &str| filters.iter().any(|it| it.equal_column() == Some(column));
+    if let Some(index) = collection.indexes().iter().find(|it| it.state == state && it.is_given(&equal)) {
+        // One document at most, which is any order.
+        let columns =
+            index.keys.iter().map(|(key, _)| &key.column).chain(sort.iter().map(|(key, _)| &key.column));
+        return Ok((index.name.clone(), columns.cloned().collect()));
+    }
     let candidates = collection.indexes().iter().filter(|it| it.state == state && !it.unique);
     let served = candidates.filter_map(|index| Some((index, serves(index, &equal, sort, id_direction)?)));
     let best = served.max_by_key(|(index, bound)| (bound.len(), std::cmp::Reverse(index.keys.len())));

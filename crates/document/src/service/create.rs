@@ -10,7 +10,7 @@ use stratus_storage::{Consistency, mint_uuid_v7};
 use super::{
     DocumentsService, Input, Member, Written,
     content::Content,
-    require_for_input,
+    rights_for,
     state::Stored,
     write::{Subject, Write, status},
 };
@@ -36,8 +36,12 @@ impl DocumentsService {
     /// [`DocumentError::Invalid`] with everything that is wrong; [`DocumentError::SlugTaken`] or
     /// [`DocumentError::NotUnique`] for a value that another document has.
     pub async fn create(&self, scope: &Scope, collection: &str, input: &Input) -> Result<Written> {
-        let collection = self.writable(scope, collection, Action::Create)?;
-        require_for_input(scope, collection, input)?;
+        let collection = self.repository.reach(scope, collection, Action::Create).await?;
+        let publishes = rights_for(input).contains(&Action::Publish);
+        // What does not exist yet has no permissions of its own.
+        if publishes && !collection.allows(&scope.caller, Action::Publish) {
+            return Err(DocumentError::Denied { action: Action::Publish });
+        }
         let empty = Map::new();
         let content = Content::create(collection, input.fields.as_ref().unwrap_or(&empty));
         let content = with_envelope(content, input)?;

@@ -118,11 +118,12 @@ impl DocumentsService {
         precondition: &Precondition,
         step: Step,
     ) -> Result<Written> {
-        let collection = self.writable(scope, collection, step.right())?;
+        let collection = self.repository.known(collection)?;
+        let rights = [step.right()];
         for _ in 0..MAX_ATTEMPTS {
             let current = match step {
-                Step::Recover => self.current(scope, collection, id, step.right()).await?,
-                _ => self.live(scope, collection, id, step.right()).await?,
+                Step::Recover => self.current(scope, collection, id, &rights).await?,
+                _ => self.live(scope, collection, id, &rights).await?,
             };
             precondition.check(current.head.document.revision)?;
             let done = match step {

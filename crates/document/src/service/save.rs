@@ -12,7 +12,7 @@ use super::{
     content::Content,
     create::with_envelope,
     lifecycle::{Window, refuse_hiding},
-    require_for_input,
+    rights_for,
     state::{Current, Stored},
     write::{Subject, Write, status, time},
 };
@@ -90,12 +90,13 @@ impl DocumentsService {
         precondition: &Precondition,
         source: Source<'_>,
     ) -> Result<Written> {
-        let collection = self.writable(scope, collection, Action::Update)?;
-        if let Source::Patch(input) | Source::Replace(input) = source {
-            require_for_input(scope, collection, input)?;
-        }
+        let collection = self.repository.known(collection)?;
+        let rights = match source {
+            Source::Patch(input) | Source::Replace(input) => rights_for(input),
+            Source::Version(_) => &[Action::Update],
+        };
         for _ in 0..MAX_ATTEMPTS {
-            let current = self.live(scope, collection, id, Action::Update).await?;
+            let current = self.live(scope, collection, id, rights).await?;
             precondition.check(current.head.document.revision)?;
             let next = self.next(scope, collection, &current, source).await?;
             match self.save_over(scope, collection, &current, next).await {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use stratus_access::Action;
-use stratus_storage::{Consistency, Row, parse_uuid};
+use stratus_access::{Action, Principal};
+use stratus_storage::{Consistency, Row, Rows, Statement, parse_uuid};
 
 use super::DocumentsService;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     document::{COLUMN_COUNT, COLUMNS, Document, Scope, parse_object},
     error::{DocumentError, Result},
     physical::State,
-    sql::Builder,
+    sql::{Base, Builder, Rights},
 };
 
 /// One row as it is stored, private fields included.
@@ -46,33 +46,19 @@ impl Current {
 }
 
 impl DocumentsService {
-    /// Looks at a root, if the caller has the right to what they are about to do.
+    /// Looks at a root, if the caller has the rights to what they are about to do.
+    ///
+    /// # Errors
+    ///
+    /// What [`DocumentRepository::refusal`](crate::DocumentRepository) says of the last action.
     pub(super) async fn current(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
-        action: Action,
+        actions: &[Action],
     ) -> Result<Current> {
-        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
-        let row = |index, which: &str| {
-            let mut sql = row_of(index, id);
-            sql.push(which);
-            whose(&mut sql, scope, collection, action);
-            sql.finish()
-        };
-        let looks = [
-            row("documents_head", " AND d.is_current_draft = 1"),
-            row("documents_published", " AND d.is_published = 1"),
-        ];
-        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
-        let stored = |n: usize| {
-            let first = rows.get(n).and_then(stratus_storage::Rows::first);
-            first.map(|row| stored(collection, row)).transpose()
-        };
-        let head = stored(0)?.ok_or(DocumentError::NotFound)?;
-        let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
-        Ok(Current { head, public })
+        Ok(self.look(scope, collection, id, actions, &scope.rights(), None).await?.0)
     }
 
     /// The same for a live root. Only callers who may recover it learn that it is in the trash.
@@ -81,14 +67,92 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
-        action: Action,
+        actions: &[Action],
     ) -> Result<Current> {
-        let current = self.current(scope, collection, id, action).await?;
-        match (current.is_trashed(), collection.allows(&scope.caller, Action::Delete)) {
-            (false, _) => Ok(current),
-            (true, true) => Err(DocumentError::Trashed),
-            (true, false) => Err(DocumentError::NotFound),
+        let current = self.current(scope, collection, id, actions).await?;
+        self.require_live(scope, collection, current).await
+    }
+
+    /// A live root to look at or change the permissions of, with what a statement says of it at the
+    /// same moment. A deny binds everyone but an admin who is about to take it back.
+    pub(super) async fn manageable(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        beside: Statement,
+    ) -> Result<(Current, Rows)> {
+        let is_admin = scope.caller.principals().contains(&Principal::admin());
+        let rights = if is_admin { scope.rights().undeniable() } else { scope.rights() };
+        let (current, beside) =
+            self.look(scope, collection, id, &[Action::Manage], &rights, Some(beside)).await?;
+        Ok((self.require_live(scope, collection, current).await?, beside))
+    }
+
+    async fn require_live(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: Current,
+    ) -> Result<Current> {
+        if !current.is_trashed() {
+            return Ok(current);
         }
+        let id = &current.head.document.id;
+        match self.repository.refusal(scope, collection, id, Action::Delete).await? {
+            DocumentError::Trashed => Err(DocumentError::Trashed),
+            _ => Err(DocumentError::NotFound),
+        }
+    }
+
+    async fn look(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        actions: &[Action],
+        rights: &Rights,
+        beside: Option<Statement>,
+    ) -> Result<(Current, Rows)> {
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let row = |index, which: &str| {
+            let mut sql = row_of(index, id);
+            sql.push(which);
+            whose(&mut sql, scope, collection).granted(Base::Of(collection), actions, rights);
+            sql.finish()
+        };
+        let mut looks = vec![
+            row("documents_head", " AND d.is_current_draft = 1"),
+            row("documents_published", " AND d.is_published = 1"),
+        ];
+        looks.extend(beside);
+        let mut rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        let stored = |n: usize| {
+            let first = rows.get(n).and_then(Rows::first);
+            first.map(|row| stored(collection, row)).transpose()
+        };
+        let Some(head) = stored(0)? else {
+            return Err(self.refusal(scope, collection, id, actions).await?);
+        };
+        let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
+        Ok((Current { head, public }, rows.drain(2..).next().unwrap_or_default()))
+    }
+
+    /// Of several rights that are needed, the first that is missing is named.
+    async fn refusal(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        actions: &[Action],
+    ) -> Result<DocumentError> {
+        for action in actions {
+            let refusal = self.repository.refusal(scope, collection, id, *action).await?;
+            if !matches!(refusal, DocumentError::NotFound) {
+                return Ok(refusal);
+            }
+        }
+        Ok(DocumentError::NotFound)
     }
 
     /// One version of a live root, whole.
@@ -101,7 +165,7 @@ impl DocumentsService {
     ) -> Result<Stored> {
         let mut sql = row_of("documents_version", id);
         sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
-        whose(&mut sql, scope, collection, Action::Update);
+        whose(&mut sql, scope, collection).granted(Base::Of(collection), &[Action::Update], &scope.rights());
         let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
         rows.first().map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
     }
@@ -117,9 +181,9 @@ fn row_of(index: &str, id: &str) -> Builder {
     sql
 }
 
-fn whose(sql: &mut Builder, scope: &Scope, collection: &Collection, action: Action) {
+fn whose<'s>(sql: &'s mut Builder, scope: &Scope, collection: &Collection) -> &'s mut Builder {
     sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
-    sql.bind(scope.tenant.as_str()).granted(collection, action, &scope.principals());
+    sql.bind(scope.tenant.as_str())
 }
 
 fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {

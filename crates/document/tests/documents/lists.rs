@@ -1,5 +1,7 @@
 //! Lists: filters, orders and cursors against a naive list in memory, NULLs and ties included.
 
+use std::cmp::Ordering;
+
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 use stratus_access::{Action, Principal};
@@ -57,12 +59,26 @@ impl Thing {
     }
 
     fn matches(&self, filters: &[RawFilter]) -> bool {
-        filters.iter().all(|it| match it.field.as_str() {
-            "name" => self.name == Some(it.value.as_str()),
-            "good" => self.good.map(|it| it.to_string()) == Some(it.value.clone()),
-            "tags" => self.tags.contains(&it.value.as_str()),
-            "rank" => self.rank.map(|it| it.to_string()) == Some(it.value.clone()),
+        let compares = |order: Ordering, operator: &str| match operator {
+            "eq" => order.is_eq(),
+            "lt" => order.is_lt(),
+            "lte" => order.is_le(),
+            "gt" => order.is_gt(),
+            "gte" => order.is_ge(),
             other => unreachable!("no oracle for {other}"),
+        };
+        filters.iter().all(|it| {
+            let number = || it.value.parse::<f64>().expect("a number");
+            let text = |own: &str| compares(own.cmp(it.value.as_str()), &it.operator);
+            let real = |own: f64| compares(own.total_cmp(&number()), &it.operator);
+            match it.field.as_str() {
+                "name" => self.name.is_some_and(text),
+                "size" => self.size.is_some_and(|own| real(f64::from(own) / 2.0)),
+                "good" => self.good.map(|it| it.to_string()) == Some(it.value.clone()),
+                "tags" => self.tags.iter().any(|own| text(own)),
+                "rank" => self.rank.is_some_and(|own| real(f64::from(own))),
+                other => unreachable!("no oracle for {other}"),
+            }
         })
     }
 
@@ -112,8 +128,18 @@ const SORTS: [&str; 12] = [
 ];
 
 fn conditions() -> impl Strategy<Value = Vec<RawFilter>> {
+    let operator = prop::sample::select(vec!["eq", "lt", "lte", "gt", "gte"]);
+    let ordered = prop_oneof![
+        prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| filter("name", it)),
+        (-2..4_i32).prop_map(|it| filter("size", &(f64::from(it) / 2.0).to_string())),
+        prop::sample::select(vec!["x", "y"]).prop_map(|it| filter("tags", it)),
+        (0..3_i32).prop_map(|it| filter("rank", &it.to_string())),
+    ];
+    let compared =
+        (ordered, operator).prop_map(|(it, operator)| RawFilter { operator: operator.to_owned(), ..it });
     let one = prop_oneof![
         prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| filter("name", it)),
+        compared,
         any::<bool>().prop_map(|it| filter("good", if it { "true" } else { "false" })),
         prop::sample::select(vec!["x", "y"]).prop_map(|it| filter("tags", it)),
         (0..3_i32).prop_map(|it| filter("rank", &it.to_string())),
@@ -237,6 +263,51 @@ async fn facets_and_references_inside_lists_can_be_filtered_by() {
         assert!(
             matches!(&refused, Err(DocumentError::Unindexed { message }) if message.contains("no single values"))
         );
+    }
+}
+
+/// What only one document can have is looked up, however many there are and however they are sorted.
+#[tokio::test]
+async fn a_unique_value_drives_its_list() {
+    let definition = things().field("code", FieldDefinition::new(FieldType::Text).unique());
+    let world = World::of(vec![definition]).await;
+    for n in 0..3 {
+        let input = Input { publish: true, ..fields(json!({ "code": format!("c{n}"), "good": n > 0 })) };
+        world.create("things", &input).await;
+    }
+    let check = async |filters: Vec<RawFilter>, sort: Option<&str>, found: usize| {
+        let params = ListParams { filters, sort: sort.map(str::to_owned), ..ListParams::default() };
+        world.recording.take();
+        let page = world.list(&world.public(), "things", &params).await.expect("a page");
+        assert_eq!((page.documents.len(), page.next), (found, None));
+        let sql = world.recording.take().remove(0).sql.to_string();
+        assert!(sql.contains("INDEXED BY ix_things_unique_published_code_t"), "{sql}");
+    };
+    check(vec![filter("code", "c1")], None, 1).await;
+    check(vec![filter("code", "c1")], Some("size,-name"), 1).await;
+    check(vec![filter("code", "c1"), filter("good", "false")], None, 0).await;
+    check(vec![filter("code", "none")], Some("-createdAt"), 0).await;
+}
+
+#[tokio::test]
+async fn only_what_has_an_order_is_compared() {
+    let world = World::of(vec![things()]).await;
+    for (field, operator, value, sound) in [
+        ("size", "gte", "1", true),
+        ("publishedAt", "lt", "2026-01-01T00:00:00Z", true),
+        ("good", "gt", "true", false),
+        ("kin", "gte", "01a1fcf5-5f1c-7d3a-a02f-f91c72c6eb06", false),
+        ("status", "gt", "draft", false),
+        ("size", "near", "1", false),
+        ("size", "gte", "one", false),
+    ] {
+        let one = RawFilter { operator: operator.to_owned(), ..filter(field, value) };
+        let params = ListParams { filters: vec![one], ..ListParams::default() };
+        let found = world.list(&world.public(), "things", &params).await;
+        match (&found, sound) {
+            (Ok(_), true) | (Err(DocumentError::BadParameter { .. }), false) => {}
+            _ => panic!("{field} {operator} {value}: {found:?}"),
+        }
     }
 }
 
