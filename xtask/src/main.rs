@@ -9,6 +9,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
 mod codegen;
+mod corpus;
 mod probe;
 mod steps;
 mod tidy;
@@ -28,7 +29,9 @@ cargo xtask tidy                             the rules no compiler checks: layer
 cargo xtask codegen [--check]                rewrite generated files; with --check, only compare
 cargo xtask wasm-check                       what runs in a Worker compiles for wasm
 cargo xtask worker PACKAGE                   build a Worker and print the folder it is in
-cargo xtask probe                            run the conformance cases on D1, inside workerd";
+cargo xtask probe                            run the conformance cases on D1, inside workerd
+cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
+cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`";
 
 /// Without the backtrace that `Result` would print: what failed says what to do.
 fn main() -> ExitCode {
@@ -59,6 +62,8 @@ fn chore() -> Result<()> {
             Ok(())
         }
         ["probe"] => probe::run(&workspace),
+        ["corpus", "--extract"] => corpus::extract(&workspace),
+        ["corpus", names @ ..] => corpus::run(&workspace, names),
         _ => bail!("no such chore; there are\n{USAGE}"),
     }
 }

@@ -54,31 +54,39 @@ fn install_wasm_bindgen(workspace: &Workspace, version: &str, folder: &Path) -> 
     Ok(())
 }
 
-/// What package-lock.json pins, in a folder of its own for each state of that file.
+/// The programs that the package-lock.json of the root pins.
 pub(crate) fn npm(workspace: &Workspace) -> Result<NpmTools> {
-    let lock = fs::read(workspace.root.join("package-lock.json")).context("cannot read package-lock.json")?;
-    let folder = workspace.target.join("tools").join(format!("npm-{:016x}", fingerprint(&lock)));
-    if !folder.is_dir() {
-        install_npm(workspace, &folder)?;
-    }
+    let folder = npm_packages(workspace, &workspace.root, "npm").context(
+        "workerd comes from npm: `apt-get install -y npm`, of any version, and a network for once",
+    )?;
     let node = node(workspace, &folder)?;
     Ok(NpmTools { folder, node })
 }
 
-/// Under a name of its own until it is whole, so that an interrupted run leaves no half of it.
-fn install_npm(workspace: &Workspace, folder: &Path) -> Result<()> {
+/// What the package-lock.json of a folder pins, in a folder of its own for each state of that file.
+pub(crate) fn npm_packages(workspace: &Workspace, manifests: &Path, name: &str) -> Result<PathBuf> {
+    let lock = manifests.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+    let folder = workspace.target.join("tools").join(format!("{name}-{:016x}", fingerprint(&lock)));
+    if !folder.is_dir() {
+        install_npm(workspace, manifests, &folder)?;
+    }
+    Ok(folder)
+}
+
+/// Under a name of its own until it is whole, so that an interrupted run leaves no half of it. npm
+/// compares what it gets with the hashes of the lock file.
+fn install_npm(workspace: &Workspace, manifests: &Path, folder: &Path) -> Result<()> {
     let unfinished = folder.with_extension("unfinished");
     let _ = fs::remove_dir_all(&unfinished);
     fs::create_dir_all(&unfinished)?;
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(workspace.root.join(file), unfinished.join(file))?;
+        fs::copy(manifests.join(file), unfinished.join(file))?;
     }
-    // Nothing of it has to be built: workerd is found as the binary that it is.
+    // Nothing of it has to be built: workerd is found as the binary that it is, and data is data.
     let mut command = workspace.program("npm");
     command.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-    run(command.current_dir(&unfinished)).context(
-        "workerd comes from npm: `apt-get install -y npm`, of any version, and a network for once",
-    )?;
+    run(command.current_dir(&unfinished))?;
     fs::rename(&unfinished, folder).context("cannot rename the folder of the npm packages")
 }
 
@@ -108,8 +116,8 @@ fn locked_version<'lock>(lock: &'lock str, package: &str) -> Option<&'lock str> 
     lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
 }
 
-/// FNV-1a: names a folder, and stays the same with every compiler.
-fn fingerprint(bytes: &[u8]) -> u64 {
+/// FNV-1a: names folders and the like, and stays the same with every compiler.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -132,9 +140,11 @@ mod tests {
     #[test]
     fn npm_packages_come_from_whatever_registry_the_machine_uses() -> Result<()> {
         let workspace = Workspace::open()?;
-        let lock = fs::read_to_string(workspace.root.join("package-lock.json"))?;
-        assert!(!lock.contains("\"resolved\""), "`npm config set omit-lockfile-registry-resolved true`");
-        assert!(lock.contains("\"integrity\""));
+        for file in ["package-lock.json", "xtask/corpora/package-lock.json"] {
+            let lock = fs::read_to_string(workspace.root.join(file))?;
+            assert!(!lock.contains("\"resolved\""), "`npm config set omit-lockfile-registry-resolved true`");
+            assert!(lock.contains("\"integrity\""), "{file}");
+        }
         Ok(())
     }
 }
