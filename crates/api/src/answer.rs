@@ -9,6 +9,7 @@ use axum::{
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use stratus_access::Caller;
 use stratus_document::{Document, State, Written};
+use stratus_storage::Bookmark;
 
 use crate::{
     bookmark,
@@ -82,6 +83,14 @@ pub(crate) fn written(call: &Call, status: StatusCode, written: &Written) -> Res
 /// Answers a write that leaves nothing to show.
 pub(crate) fn gone(call: &Call, written: &Written) -> Response {
     after_write(call, StatusCode::NO_CONTENT.into_response(), written)
+}
+
+/// Answers a write that leaves nothing at all, not even a tag.
+pub(crate) fn erased(bookmark: &Bookmark) -> Response {
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    answer.headers_mut().insert(header::CACHE_CONTROL, Audience::Caller.cache_control());
+    bookmark::set(answer.headers_mut(), bookmark);
+    answer
 }
 
 fn after_write(call: &Call, answer: Response, written: &Written) -> Response {

@@ -1,5 +1,7 @@
 //! The one place that documents are read from.
 
+mod family;
+
 use std::sync::Arc;
 
 use stratus_access::Action;

@@ -6,6 +6,9 @@
 
 mod content;
 mod create;
+mod erase;
+mod failure;
+mod guards;
 mod lifecycle;
 mod save;
 mod state;

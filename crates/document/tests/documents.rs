@@ -8,6 +8,10 @@ mod concurrency;
 mod definitions;
 #[path = "documents/doctor.rs"]
 mod doctor;
+#[path = "documents/erasing.rs"]
+mod erasing;
+#[path = "documents/family.rs"]
+mod family;
 #[path = "documents/faults.rs"]
 mod faults;
 #[path = "documents/fixture.rs"]

@@ -89,7 +89,7 @@ impl DocumentsService {
         };
         let row = Stored { document, fields: Map::new(), is_published: input.publish };
         if let Some(parent) = &row.document.parent {
-            write.guard_parent(parent);
+            write.guard_parent(parent, &row.document.id);
         }
         write.insert(&row, content)?;
         write.guard_targets(content);

@@ -244,6 +244,9 @@ impl DocumentsService {
         write.push(RECOVER, stamps.clone());
         write.guard_revision();
         write.guard_recovered(&current.head.document.row_id);
+        if let Some(parent) = &document.parent {
+            write.guard_recovered_parent(parent);
+        }
         if let Some(public) = &current.public {
             write.push(
                 "UPDATE documents SET deleted_at = NULL, updated_at = ?3, revision = ?2 + 1 WHERE id = ?1",
@@ -300,7 +303,7 @@ pub(super) fn refuse_hiding(current: &Current, publish_at: Option<i64>, now: i64
     }
 }
 
-fn reach(current: &Current) -> Reach {
+pub(super) fn reach(current: &Current) -> Reach {
     if current.is_public() { Reach::Public } else { Reach::Private }
 }
 

@@ -243,7 +243,7 @@ impl DocumentsService {
             write.delete_derived(&public.document.row_id);
         }
         if let Some(parent) = document.parent.as_ref().filter(|_| document.parent != head.document.parent) {
-            write.guard_parent(parent);
+            write.guard_parent(parent, &document.id);
         }
         let row = Stored { document, fields: Map::new(), is_published: next.publish };
         write.insert(&row, &next.content)?;
