@@ -6,10 +6,12 @@
 
 mod content;
 mod create;
+mod duplicate;
 mod erase;
 mod failure;
 mod guards;
 mod lifecycle;
+mod place;
 mod save;
 mod state;
 mod write;
@@ -72,6 +74,10 @@ pub struct Input {
     pub expire_at: Member<Timestamp>,
     /// The id of its parent, of the same collection.
     pub parent: Member<String>,
+    /// Where it stands among its siblings, 0 where nothing is said.
+    pub order: Member<i64>,
+    /// The id of a document of the same collection whose translation it is.
+    pub translation_of: Member<String>,
     /// Publish it in the same write.
     pub publish: bool,
     /// Its fields: the whole of them, or a merge patch (RFC 7396).
@@ -154,6 +160,10 @@ fn require(scope: &Scope, collection: &Collection, action: Action) -> Result<()>
 
 /// The rights that an input asks for beside those of the call itself.
 fn require_for_input(scope: &Scope, collection: &Collection, input: &Input) -> Result<()> {
+    if matches!(input.translation_of, Member::Value(_)) {
+        // The other document may join the group with this one: it is written, too.
+        require(scope, collection, Action::Update)?;
+    }
     let touches_publication = input.publish || !input.publish_at.is_absent() || !input.expire_at.is_absent();
     if touches_publication { require(scope, collection, Action::Publish) } else { Ok(()) }
 }

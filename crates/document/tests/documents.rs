@@ -8,6 +8,8 @@ mod concurrency;
 mod definitions;
 #[path = "documents/doctor.rs"]
 mod doctor;
+#[path = "documents/duplicates.rs"]
+mod duplicates;
 #[path = "documents/erasing.rs"]
 mod erasing;
 #[path = "documents/family.rs"]
@@ -24,6 +26,8 @@ mod lifecycle;
 mod lists;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/translations.rs"]
+mod translations;
 #[path = "documents/values.rs"]
 mod values;
 #[path = "documents/windows.rs"]

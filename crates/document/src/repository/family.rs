@@ -1,13 +1,66 @@
-//! Documents by where they stand: the children of one.
+//! Documents by where they stand: the children of one, and its translations.
+
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use stratus_access::Action;
-use stratus_storage::Statement;
+use stratus_storage::{Statement, parse_uuid};
 
-use super::DocumentRepository;
-use crate::{document::Scope, physical::State, sql::Builder};
+use super::{DocumentRepository, View, decode, root_index};
+use crate::{
+    collection::Collection,
+    document::{COLUMNS, Document, Scope},
+    error::{DocumentError, Result},
+    physical::State,
+    sql::Builder,
+};
+
+/// The roots of the group of translations that the root of `own (id)` is in, and itself: it may be
+/// in none.
+const GROUP: &str = "SELECT id FROM own UNION SELECT o.root_id FROM documents AS a INDEXED BY documents_head \
+     CROSS JOIN documents AS o INDEXED BY documents_translation ON o.tenant_id = a.tenant_id \
+     AND o.translation_group_id = a.translation_group_id AND o.translation_group_id <> '' \
+     AND o.is_current_draft = 1 AND o.deleted_at IS NULL \
+     WHERE a.root_id = (SELECT id FROM own) AND a.is_current_draft = 1 AND a.translation_group_id <> ''";
 
 impl DocumentRepository {
+    /// A document and its translations, by locale: of callers who may update the heads, of others
+    /// what is public of them now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`get`](Self::get).
+    pub async fn translations(&self, scope: &Scope, collection: &str, id: &str) -> Result<Vec<Document>> {
+        let collection = self.collection(scope, collection)?;
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let statement = self.translations_of(scope, collection, id);
+        let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
+        let found = decode(collection, &rows)?;
+        if found.iter().any(|it| it.id == id) {
+            Ok(found)
+        } else {
+            Err(self.absent(scope, collection, id).await?)
+        }
+    }
+
+    fn translations_of(&self, scope: &Scope, collection: &Arc<Collection>, id: &str) -> Statement {
+        let may_update = collection.allows(&scope.caller, Action::Update);
+        let state = if may_update { State::Draft } else { State::Published };
+        let mut sql = Builder::default();
+        sql.push("WITH own (id) AS (SELECT ")
+            .bind(id)
+            .push("), members (id) AS (")
+            .push(GROUP)
+            .push(") SELECT ");
+        sql.push(COLUMNS)
+            .push(" FROM members AS m CROSS JOIN documents AS d INDEXED BY ")
+            .push(root_index(state));
+        sql.push(" ON d.root_id = m.id AND ");
+        self.visible(&mut sql, scope, collection, &View { state, locale: None });
+        sql.push(" ORDER BY d.locale, d.root_id");
+        sql.finish()
+    }
+
     /// Live documents whose parent is this one and that the caller may see, as referrers by the
     /// member `parent`. Decode with [`referrer`](super::referrer).
     pub(crate) fn children_of(&self, scope: &Scope, id: &str, limit: u32) -> Statement {

@@ -10,7 +10,9 @@ use super::{
     guards::{ANCESTORS, MAX_DEPTH},
     write::{Subject, Write},
 };
-use crate::{error::DocumentError, repository::referrer, validate::FieldError};
+use crate::{
+    error::DocumentError, physical::State, repository::referrer, sql::Builder, validate::FieldError,
+};
 
 /// How many referrers an error names.
 const MAX_NAMED: u32 = 20;
@@ -26,9 +28,11 @@ impl Write<'_> {
                 Some(GuardKind::MissingReference) => self.missing_targets(subject).await,
                 Some(GuardKind::Referenced) => self.referrers(subject.id).await,
                 Some(GuardKind::MissingParent) => self.wrong_parent(subject).await,
+                // What it shall be a translation of has moved: look again.
+                Some(GuardKind::StaleAppend) => return DocumentError::Contended,
                 _ => return error.into(),
             },
-            StorageError::NotUnique { columns } => return self.not_unique(columns, subject),
+            StorageError::NotUnique { columns } => self.not_unique(columns, subject).await,
             // What a driver says of it is not for callers.
             StorageError::TooLarge { .. } => {
                 return DocumentError::TooLarge {
@@ -108,17 +112,43 @@ impl Write<'_> {
         Ok(DocumentError::Referenced { referrers })
     }
 
-    fn not_unique(&self, columns: &str, subject: &Subject<'_>) -> DocumentError {
+    async fn not_unique(
+        &self,
+        columns: &str,
+        subject: &Subject<'_>,
+    ) -> stratus_storage::Result<DocumentError> {
         let named = |column: &str| columns.split(", ").any(|it| it.rsplit('.').next() == Some(column));
         if named("slug") {
-            return DocumentError::SlugTaken { slug: subject.slug.unwrap_or_default().to_owned() };
+            let slug = self.taken_slug(subject).await?;
+            return Ok(DocumentError::SlugTaken { slug: slug.to_owned() });
+        }
+        if named("translation_group_id") {
+            let locale = self.locale.clone().unwrap_or_default();
+            return Ok(DocumentError::TranslationTaken { locale });
         }
         let keys = self.collection.indexes().iter().filter(|it| it.unique).flat_map(|it| &it.keys);
         let unique = keys.filter(|(key, _)| key.column.starts_with("q_")).find(|(key, _)| named(&key.column));
-        match unique {
+        Ok(match unique {
             Some((key, _)) => DocumentError::NotUnique { field: key.name.clone() },
             // A second head or version of the root: someone else was faster.
             None => DocumentError::StaleRevision { current: subject.revision },
-        }
+        })
+    }
+
+    /// Which of its slugs another document has, where the head and the public row differ.
+    async fn taken_slug<'s>(&'s self, subject: &Subject<'s>) -> stratus_storage::Result<&'s str> {
+        let of_head = subject.slug.unwrap_or_default();
+        let Some(of_public) = &self.public_slug else { return Ok(of_head) };
+        let Some(index) = self.collection.slug_index(State::Draft) else { return Ok(of_head) };
+        let mut sql = Builder::default();
+        sql.push(
+            "SELECT 1 AS taken FROM documents AS h INDEXED BY documents_head CROSS JOIN documents AS d ",
+        );
+        sql.push("INDEXED BY ").push(&index.name).push(" ON d.locale = h.locale ");
+        sql.push("AND d.parent_root_id = h.parent_root_id AND d.slug IS NOT NULL AND d.slug = h.slug AND ");
+        sql.rows(self.collection, State::Draft, self.scope.tenant.as_str());
+        sql.push(" WHERE h.root_id = ").bind(subject.id).push(" AND h.is_current_draft = 1 LIMIT 1");
+        let taken = self.service.database.session(Consistency::Primary).query(&sql.finish()).await?;
+        Ok(if taken.is_empty() { of_public } else { of_head })
     }
 }

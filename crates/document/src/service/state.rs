@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
-use stratus_storage::{Consistency, Row, parse_uuid};
+use stratus_storage::{Consistency, Row, Rows, Statement, parse_uuid};
 
 use super::DocumentsService;
 use crate::{
@@ -54,6 +54,18 @@ impl DocumentsService {
         id: &str,
         action: Action,
     ) -> Result<Current> {
+        Ok(self.current_and(scope, collection, id, action, None).await?.0)
+    }
+
+    /// The same, and what else is to be known in the same round trip.
+    pub(super) async fn current_and(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        action: Action,
+        also: Option<Statement>,
+    ) -> Result<(Current, Option<Rows>)> {
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let row = |index, which: &str| {
             let mut sql = row_of(index, id);
@@ -61,18 +73,19 @@ impl DocumentsService {
             whose(&mut sql, scope, collection, action);
             sql.finish()
         };
-        let looks = [
+        let mut looks = vec![
             row("documents_head", " AND d.is_current_draft = 1"),
             row("documents_published", " AND d.is_published = 1"),
         ];
+        looks.extend(also);
         let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
         let stored = |n: usize| {
-            let first = rows.get(n).and_then(stratus_storage::Rows::first);
+            let first = rows.get(n).and_then(Rows::first);
             first.map(|row| stored(collection, row)).transpose()
         };
         let head = stored(0)?.ok_or(DocumentError::NotFound)?;
         let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
-        Ok(Current { head, public })
+        Ok((Current { head, public }, rows.into_iter().nth(2)))
     }
 
     /// The same for a live root. Only callers who may recover it learn that it is in the trash.
@@ -83,9 +96,21 @@ impl DocumentsService {
         id: &str,
         action: Action,
     ) -> Result<Current> {
-        let current = self.current(scope, collection, id, action).await?;
+        Ok(self.live_and(scope, collection, id, action, None).await?.0)
+    }
+
+    /// The same, and what else is to be known in the same round trip.
+    pub(super) async fn live_and(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        action: Action,
+        also: Option<Statement>,
+    ) -> Result<(Current, Option<Rows>)> {
+        let (current, also) = self.current_and(scope, collection, id, action, also).await?;
         match (current.is_trashed(), collection.allows(&scope.caller, Action::Delete)) {
-            (false, _) => Ok(current),
+            (false, _) => Ok((current, also)),
             (true, true) => Err(DocumentError::Trashed),
             (true, false) => Err(DocumentError::NotFound),
         }
@@ -108,7 +133,7 @@ impl DocumentsService {
 }
 
 /// A row of a root, private fields included, by one of its indexes.
-fn row_of(index: &str, id: &str) -> Builder {
+pub(super) fn row_of(index: &str, id: &str) -> Builder {
     let mut sql = Builder::default();
     sql.push("SELECT ")
         .push(COLUMNS)
@@ -117,12 +142,12 @@ fn row_of(index: &str, id: &str) -> Builder {
     sql
 }
 
-fn whose(sql: &mut Builder, scope: &Scope, collection: &Collection, action: Action) {
+pub(super) fn whose(sql: &mut Builder, scope: &Scope, collection: &Collection, action: Action) {
     sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
     sql.bind(scope.tenant.as_str()).granted(collection, action, &scope.principals());
 }
 
-fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
+pub(super) fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
     let document = Document::decode(collection, row)?;
     let mut fields = parse_object(row.text(15)?)?;
     fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);

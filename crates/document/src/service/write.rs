@@ -26,6 +26,10 @@ pub(super) struct Write<'a> {
     facts: Map<String, Json>,
     /// The parent that a guard speaks of.
     pub(super) parent: Option<String>,
+    /// The locale that the document takes in its group of translations.
+    pub(super) locale: Option<String>,
+    /// The slug of the public row, where it is not the head's.
+    pub(super) public_slug: Option<String>,
 }
 
 /// What a failed batch was about, to say what its failure means.
@@ -52,6 +56,8 @@ impl<'a> Write<'a> {
             op_id,
             facts: Map::new(),
             parent: None,
+            locale: None,
+            public_slug: None,
         }
     }
 
@@ -67,6 +73,7 @@ impl<'a> Write<'a> {
     /// Inserts a version row with everything derived from its content.
     pub(super) fn insert(&mut self, row: &Stored, content: &Content) -> Result<()> {
         let document = &row.document;
+        self.locale = Some(document.locale.clone());
         let (data, data_private) = content.texts(self.collection);
         let size = data.len() + data_private.len();
         // Room for the columns beside the content, and for the page that holds them.
@@ -79,8 +86,8 @@ impl<'a> Write<'a> {
         self.push(
             "INSERT INTO documents (id, root_id, type_id, tenant_id, locale, parent_root_id, is_current_draft, \
              is_published, type_version, version_number, revision, slug, published_at, scheduled_at, expires_at, \
-             created_at, updated_at, created_by, updated_by, data_private, data) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19)",
+             created_at, updated_at, created_by, updated_by, data_private, data, sort_order, translation_group_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, ?20, ?21)",
             vec![
                 document.row_id.as_str().into(),
                 document.id.as_str().into(),
@@ -101,6 +108,8 @@ impl<'a> Write<'a> {
                 actor.into(),
                 data_private.into(),
                 data.into(),
+                Value::Integer(document.order),
+                document.translation_group.as_deref().unwrap_or_default().into(),
             ],
         );
         let tenant = self.scope.tenant.as_str();
@@ -111,6 +120,23 @@ impl<'a> Write<'a> {
     /// Removes what is derived from a row that becomes history.
     pub(super) fn delete_derived(&mut self, row_id: &str) {
         self.statements.extend(Derived::clear(row_id));
+    }
+
+    /// Gives a copy the own permissions of what it is a copy of.
+    pub(super) fn copy_permissions(&mut self, source: &str, copy: &str) {
+        self.push(
+            "INSERT INTO document_permissions (tenant_id, root_id, principal_type, principal_id, permission, \
+             effect, created_at, created_by) \
+             SELECT tenant_id, ?3, principal_type, principal_id, permission, effect, ?4, ?5 \
+             FROM document_permissions WHERE tenant_id = ?1 AND root_id = ?2",
+            vec![
+                self.scope.tenant.as_str().into(),
+                source.into(),
+                copy.into(),
+                Value::Integer(self.now),
+                self.scope.caller.actor().to_string().into(),
+            ],
+        );
     }
 
     /// Forgets the oldest history beyond what the collection keeps. The public row always stays.

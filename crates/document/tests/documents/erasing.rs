@@ -46,7 +46,7 @@ async fn nothing_is_left_of_it() {
         let id = world.create("posts", &tagged).await.document.id;
         let tags = fields(json!({ "title": "Two", "tags": ["a", "b"] }));
         world.service.patch(&admin, "posts", &id, &ANY, &tags).await.expect("a patch");
-        //DUP world.service.duplicate(&admin, "posts", &id, &Input::default()).await.expect("a copy");
+        world.service.duplicate(&admin, "posts", &id, &Input::default()).await.expect("a copy");
         let connection = world.connection();
         let rows = [
             "INSERT INTO document_permissions VALUES ('default', '$', 'user', 'u', 'read', 'allow', 0, NULL)",

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::json;
 use stratus_access::{Action, Principal};
 use stratus_document::{
-    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, Member, Precondition,
+    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, Member, Precondition,
+    View,
 };
 
-use crate::fixture::{World, draft, fields};
+use crate::fixture::{World, draft, fields, filter};
 
 const ANY: Precondition = Precondition::Any;
 
@@ -16,7 +17,7 @@ fn pages() -> CollectionDefinition {
     CollectionDefinition::new("pages")
         .field("title", FieldDefinition::new(FieldType::Text))
         .allow(Principal::Public, [Action::Read])
-        .index(["parent", "-createdAt"])
+        .index(["parent", "order"])
 }
 
 async fn world() -> World {
@@ -139,4 +140,129 @@ async fn two_moved_below_each_other_at_once_make_no_cycle() {
         }
         assert_eq!(tops, 1);
     }
+}
+
+fn ordered(order: i64) -> Input {
+    Input { order: Member::Value(order), ..Input::default() }
+}
+
+fn number(world: &World, sql: &str) -> i64 {
+    world.connection().query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
+#[tokio::test]
+async fn the_order_moves_without_a_version() {
+    let world = world().await;
+    let (admin, public, service) = (world.admin(), world.public(), &world.service);
+    let repository = world.repository();
+    let id =
+        world.create("pages", &Input { publish: true, ..fields(json!({ "title": "1" })) }).await.document.id;
+    let public_seq = || number(&world, "SELECT public_seq FROM generations");
+    // The head is public, too; then it is beside the public row.
+    for (order, beside) in [(5, false), (-7, true)] {
+        if beside {
+            let edit = fields(json!({ "title": "2" }));
+            service.patch(&admin, "pages", &id, &ANY, &edit).await.expect("a draft");
+        }
+        let before = repository.get(&admin, "pages", &id, &draft()).await.expect("a head");
+        let seen = repository.get(&public, "pages", &id, &View::default()).await.expect("a page");
+        let (seq, last) = (public_seq(), world.clock.advance(1));
+        let moved =
+            service.patch(&admin, "pages", &id, &ANY, &ordered(order)).await.expect("a move").document;
+        assert_eq!((moved.version, moved.revision), (before.version, before.revision + 1));
+        assert_eq!((moved.order, moved.updated_at, &moved.fields), (order, last, &before.fields));
+        let now = repository.get(&public, "pages", &id, &View::default()).await.expect("a page");
+        assert_eq!((now.order, now.version, &now.fields), (order, seen.version, &seen.fields));
+        assert_eq!(now.revision, moved.revision, "its tag changes");
+        assert!(public_seq() > seq);
+        assert_eq!(
+            number(
+                &world,
+                "SELECT count(*) FROM events WHERE kind = 'updated' AND data = '{\"members\":[\"order\"]}'"
+            ),
+            1 + i64::from(beside)
+        );
+        let again = service.patch(&admin, "pages", &id, &ANY, &ordered(order)).await.expect("nothing");
+        assert!(again.bookmark.is_none());
+    }
+    // With a content it moves at once as well, and a replace keeps it.
+    let both = Input { order: Member::Value(3), ..fields(json!({ "title": "3" })) };
+    let written = service.patch(&admin, "pages", &id, &ANY, &both).await.expect("a patch").document;
+    let seen = repository.get(&public, "pages", &id, &View::default()).await.expect("a page");
+    assert_eq!((seen.order, seen.version, seen.revision), (3, 1, written.revision));
+    let replaced = service.replace(&admin, "pages", &id, &ANY, &fields(json!({}))).await.expect("a replace");
+    assert_eq!((replaced.document.order, replaced.document.version), (3, 4));
+    let publish = Input { publish: true, order: Member::Null, ..Input::default() };
+    let published = service.patch(&admin, "pages", &id, &ANY, &publish).await.expect("a publish").document;
+    assert_eq!((published.order, published.version), (0, 4));
+    let seen = repository.get(&public, "pages", &id, &View::default()).await.expect("a page");
+    assert_eq!((seen.order, seen.version), (0, 4));
+    let max = 9_007_199_254_740_991;
+    for good in [max, -max] {
+        service.patch(&admin, "pages", &id, &ANY, &ordered(good)).await.expect("a move");
+    }
+    for bad in [max + 1, -max - 1, i64::MIN, i64::MAX] {
+        let refused = service.patch(&admin, "pages", &id, &ANY, &ordered(bad)).await;
+        assert_eq!(fault(refused), ("/order".to_owned(), "too_large"));
+    }
+}
+
+#[tokio::test]
+async fn children_are_listed_in_their_order() {
+    let world = world().await;
+    let parent = page(&world, None).await;
+    for (title, order) in [("c", 3), ("a", -1), ("b", 0)] {
+        let input = Input { order: Member::Value(order), publish: true, ..fields(json!({ "title": title })) };
+        world.create("pages", &Input { parent: Member::Value(parent.clone()), ..input }).await;
+    }
+    let titles = async |sort: &str, state: &str| {
+        let params = ListParams {
+            filters: vec![filter("parent", &parent)],
+            sort: Some(sort.to_owned()),
+            state: Some(state.to_owned()),
+            ..ListParams::default()
+        };
+        let page = world.list(&world.admin(), "pages", &params).await.expect("a page");
+        page.documents.iter().map(|it| it.fields[10..11].to_owned()).collect::<String>()
+    };
+    for state in ["published", "draft"] {
+        assert_eq!(titles("order", state).await, "abc");
+        assert_eq!(titles("-order", state).await, "cba");
+    }
+}
+
+#[tokio::test]
+async fn a_field_called_order_is_meant_by_its_name() {
+    let check = async |private: bool, expected: &str| {
+        let field = FieldDefinition::new(FieldType::Text);
+        let field = if private { field.private() } else { field.indexed() };
+        let definition = CollectionDefinition::new("menus")
+            .field("order", field)
+            .field("title", FieldDefinition::new(FieldType::Text))
+            .index(["parent", "order"]);
+        let world = World::of(vec![definition]).await;
+        for (title, field, order) in [("a", "z", 1), ("b", "y", 2)] {
+            let input = fields(json!({ "title": title, "order": field }));
+            world.create("menus", &Input { order: Member::Value(order), ..input }).await;
+        }
+        let params = ListParams {
+            filters: vec![filter("parent", "")],
+            sort: Some("order".into()),
+            state: Some("draft".into()),
+            ..ListParams::default()
+        };
+        let page = world.list(&world.admin(), "menus", &params).await.expect("a page");
+        let orders: Vec<_> = page.documents.iter().map(|it| it.order.to_string()).collect();
+        assert_eq!(orders.join(""), expected);
+        let by_field = ListParams {
+            filters: vec![filter("order", "y")],
+            state: Some("draft".into()),
+            ..ListParams::default()
+        };
+        let found = world.list(&world.admin(), "menus", &by_field).await;
+        assert_eq!(found.is_ok_and(|it| it.documents.len() == 1), !private);
+    };
+    check(false, "21").await;
+    // What is private is answered like what is not there: then it is the system key.
+    check(true, "12").await;
 }
