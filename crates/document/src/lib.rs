@@ -27,6 +27,7 @@ mod rewrite;
 mod service;
 mod slug;
 mod sql;
+mod sweep;
 mod validate;
 
 pub use collection::{Collection, Field};
@@ -45,4 +46,5 @@ pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
 pub use service::{DocumentsService, Input, Member, Precondition, Written};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
+pub use sweep::{Swept, sweep};
 pub use validate::FieldError;

@@ -26,6 +26,8 @@ mod lifecycle;
 mod lists;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/sweeping.rs"]
+mod sweeping;
 #[path = "documents/translations.rs"]
 mod translations;
 #[path = "documents/values.rs"]
