@@ -28,6 +28,7 @@ mod service;
 mod slug;
 mod sql;
 mod standing;
+mod sweep;
 mod validate;
 
 pub use collection::{Collection, Field};
@@ -46,4 +47,5 @@ pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
 pub use service::{DocumentsService, Input, Member, Permissions, Precondition, Written};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
+pub use sweep::{Swept, sweep};
 pub use validate::FieldError;

@@ -28,6 +28,8 @@ mod lists;
 mod permissions;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/sweeping.rs"]
+mod sweeping;
 #[path = "documents/translations.rs"]
 mod translations;
 #[path = "documents/values.rs"]

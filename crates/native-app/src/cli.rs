@@ -66,6 +66,15 @@ Examples:
 
 Ends with 3 when it finds something. Nothing is changed, and a server may be running meanwhile.";
 
+const SWEEP_EXAMPLES: &str = "\
+Examples:
+  stratus sweep
+  stratus sweep --data /var/lib/stratus
+
+What is published for a time becomes visible and invisible by itself; a sweep records in the log when
+that happened, for those who follow it. `stratus serve` sweeps by itself, every --sweep-interval
+seconds. Several may sweep at once: each window is recorded once.";
+
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "stratus", version, after_help = format!("{EXAMPLES}\n\n{ABOUT_EXITS}"))]
@@ -124,6 +133,9 @@ pub(crate) enum Command {
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor,
+    /// Record in the log which publish windows have opened and closed
+    #[command(after_help = SWEEP_EXAMPLES)]
+    Sweep,
 }
 
 /// How to serve.
@@ -154,6 +166,10 @@ pub(crate) struct Serve {
     /// How long a request may take
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) request_timeout: Duration,
+
+    /// How often to record which publish windows have opened and closed; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_never)]
+    pub(crate) sweep_interval: Duration,
 
     /// Refuse what Cloudflare D1 refuses, to try out here what shall run there
     #[arg(long)]
@@ -217,4 +233,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
         _ => Err("give a whole number of seconds, 1 or more".to_owned()),
     }
+}
+
+fn seconds_or_never(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u32>().map_err(|_| "give a whole number of seconds, or 0".to_owned())?;
+    Ok(Duration::from_secs(seconds.into()))
 }

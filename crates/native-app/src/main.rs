@@ -26,6 +26,7 @@ mod resources;
 mod serve;
 mod server;
 mod signals;
+mod sweep;
 mod token;
 
 use std::process::ExitCode;
@@ -59,5 +60,6 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
             collections::check(folder.as_deref().or(global.collections.as_deref()))
         }
         Command::Doctor => doctor::run(global),
+        Command::Sweep => sweep::run(global),
     }
 }

@@ -30,6 +30,7 @@ use crate::{
     resources,
     server::{self, Handler},
     signals::Signals,
+    sweep::Sweeper,
     token,
 };
 
@@ -57,13 +58,14 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     let socket = address::bind(options.listen)?;
     let sqlite = open(&global.data, options)?;
     let ready = Arc::new(AtomicBool::new(false));
-    let api = build(global, options, given, Arc::new(sqlite.clone()), ready.clone()).await?;
+    let (api, sweeper) = build(global, options, given, Arc::new(sqlite.clone()), ready.clone()).await?;
     ready.store(true, Ordering::Release);
 
     let mut signals = Signals::listen().context("signals can't be listened to")?;
     let listener = address::listen(socket, options.listen)?;
     let address = listener.local_addr().context("the listener has no address")?;
     output::line(format_args!("listening on http://{address}"));
+    let sweeps = sweeper.start(options.sweep_interval);
     let asked_to_stop = async move {
         let signal = signals.next().await;
         tracing::info!(signal, "stopping; requests in flight may finish");
@@ -73,6 +75,7 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     };
     let handler = Handler { api, deadline: options.request_timeout };
     server::serve(listener, handler, resources::connections(), asked_to_stop).await;
+    sweeps.stop().await;
     close(sqlite).await
 }
 
@@ -102,7 +105,7 @@ async fn build(
     given: Given,
     database: Arc<dyn Database>,
     readiness: Arc<dyn Readiness>,
-) -> anyhow::Result<Api> {
+) -> anyhow::Result<(Api, Sweeper)> {
     let Given { definitions, admin, tenants } = given;
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let registry = Arc::new(bring_up(&*database, &*clock, definitions, global).await?);
@@ -111,10 +114,16 @@ async fn build(
         tracing::info!(documents, "the demo is there");
     }
     let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
+    let sweeper = Sweeper {
+        database: Arc::clone(&database),
+        registry: Arc::clone(&registry),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    };
     let service =
         DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
     let body_limit = options.body_limit;
-    Ok(Api::new(ApiParts {
+    let api = Api::new(ApiParts {
         service,
         database,
         clock,
@@ -123,7 +132,8 @@ async fn build(
         tenants,
         body_limit,
         readiness,
-    }))
+    });
+    Ok((api, sweeper))
 }
 
 fn read_tenants(path: &Path) -> anyhow::Result<Tenants> {

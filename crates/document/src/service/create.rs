@@ -61,6 +61,10 @@ impl DocumentsService {
         if publishes && !collection.allows(&scope.caller, Action::Publish) {
             return Err(DocumentError::Denied { action: Action::Publish });
         }
+        if matches!(input.translation_of, Member::Value(_)) {
+            // The original may join the group with this one: it is written, too.
+            self.repository.reach(scope, name, Action::Update).await?;
+        }
         Ok(collection)
     }
 

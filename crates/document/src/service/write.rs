@@ -125,9 +125,9 @@ impl<'a> Write<'a> {
     /// Gives a copy the own permissions of what it is a copy of.
     pub(super) fn copy_permissions(&mut self, source: &str, copy: &str) {
         self.push(
-            "INSERT INTO document_permissions (tenant_id, root_id, principal_type, principal_id, permission, \
-             effect, created_at, created_by) \
-             SELECT tenant_id, ?3, principal_type, principal_id, permission, effect, ?4, ?5 \
+            "INSERT INTO document_permissions (tenant_id, root_id, type_id, principal_type, principal_id, \
+             permission, effect, created_at, created_by) \
+             SELECT tenant_id, ?3, type_id, principal_type, principal_id, permission, effect, ?4, ?5 \
              FROM document_permissions WHERE tenant_id = ?1 AND root_id = ?2",
             vec![
                 self.scope.tenant.as_str().into(),

@@ -61,8 +61,7 @@ async fn a_copy_is_a_new_draft() {
     let english = Input { locale: Some("en".to_owned()), ..fields(json!({})) };
     let english = Input { translation_of: Member::Value(source.id.clone()), ..english };
     world.create("pages", &english).await;
-    let own =
-        "INSERT INTO document_permissions VALUES ('default', '$', 'user', 'u', 'read', 'deny', 0, NULL)";
+    let own = "INSERT INTO document_permissions VALUES ('default', '$', 'user', 'u', 'read', 'deny', 0, NULL, 'pages')";
     world.connection().execute(&own.replace('$', &source.id), []).expect("a permission");
 
     let copy = world.service.duplicate(&admin, "pages", &source.id, &Input::default()).await.expect("a copy");

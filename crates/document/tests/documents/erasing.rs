@@ -49,7 +49,7 @@ async fn nothing_is_left_of_it() {
         world.service.duplicate(&admin, "posts", &id, &Input::default()).await.expect("a copy");
         let connection = world.connection();
         let rows = [
-            "INSERT INTO document_permissions VALUES ('default', '$', 'user', 'u', 'read', 'allow', 0, NULL)",
+            "INSERT INTO document_permissions VALUES ('default', '$', 'user', 'u', 'read', 'allow', 0, NULL, 'posts')",
             "INSERT INTO settings VALUES ('site', 'home', '\"$\"', 0)",
             "INSERT INTO settings VALUES ('site', 'menu', '{\"items\":[\"$\",\"other\"]}', 0)",
             "INSERT INTO settings VALUES ('site', 'name', '\"Stratus\"', 0)",

@@ -15,4 +15,5 @@ mod process;
 mod resources;
 mod starting;
 mod stopping;
+mod sweeping;
 mod syncing;
