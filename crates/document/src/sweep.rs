@@ -59,14 +59,16 @@ pub async fn sweep(
 ) -> Result<Swept> {
     let sweeper = Sweeper { database, registry, clock, entropy };
     let mut swept = Swept::default();
-    let mut failed = 0;
+    let (mut failed, mut last) = (0, None);
     while failed < MAX_ATTEMPTS {
-        match sweeper.step(&mut swept).await {
-            Ok(Step::Done) => return Ok(swept),
-            Ok(Step::More) => failed = 0,
-            // Another sweep has taken this step, or a document was written.
-            Ok(Step::Late) => failed += 1,
-            Err(error) => return Err(error.into()),
+        match sweeper.step(&mut swept).await? {
+            Step::Done => return Ok(swept),
+            Step::More => failed = 0,
+            // Another sweep has taken this step, and that is as good; or a document was written.
+            Step::Late { at } => {
+                failed = if last.as_ref() == Some(&at) { failed + 1 } else { 1 };
+                last = Some(at);
+            }
         }
     }
     Err(DocumentError::Contended)
@@ -76,7 +78,10 @@ pub async fn sweep(
 enum Step {
     Done,
     More,
-    Late,
+    /// The position that the step was to begin at.
+    Late {
+        at: Position,
+    },
 }
 
 struct Sweeper<'a> {
@@ -111,7 +116,7 @@ impl Sweeper<'_> {
         match written {
             Ok(()) => {}
             Err(StorageError::Guard { guard }) if guard == GuardKind::StaleAppend.name() => {
-                return Ok(Step::Late);
+                return Ok(Step::Late { at: from });
             }
             Err(error) => return Err(error),
         }

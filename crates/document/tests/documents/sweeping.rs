@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use stratus_document::{Input, Member, Precondition, Swept, sweep};
-use stratus_testkit::SeededEntropy;
+use stratus_testkit::{Fault, SeededEntropy};
 
 use crate::fixture::{NOW, World, fields};
 
@@ -173,4 +173,40 @@ async fn a_sweep_reads_by_its_indexes() {
         assert!(steps.iter().any(|it| it.contains(index)), "{steps:#?}");
         assert!(!steps.iter().any(|it| it.contains("TEMP B-TREE")), "{steps:#?}");
     }
+}
+
+#[tokio::test]
+async fn what_is_written_in_between_is_looked_at_again() {
+    let world = World::demo().await;
+    let id = author(&world, Some(HOUR), None).await;
+    let other = Input { slug: Member::Value("b".into()), ..window(Some(HOUR), None) };
+    let stays = world.create("authors", &other).await.document.id;
+    world.clock.set(NOW + HOUR);
+    let (service, admin, gone) = (world.service.clone(), world.admin(), id.clone());
+    let trash = async move {
+        service.trash(&admin, "authors", &gone, &ANY).await.expect("trash");
+    };
+    // The position, the page, then the batch.
+    world.faulty.then(Fault::Pass).then(Fault::Pass).then(Fault::Delay(Box::pin(trash)));
+    assert_eq!(swept(&world, 1).await, (1, 0));
+    assert_eq!((recorded(&world, &id).len(), recorded(&world, &stays).len()), (0, 1));
+    is_sound(&world).await;
+}
+
+#[tokio::test]
+async fn a_step_whose_answer_is_lost_is_not_taken_twice() {
+    let world = World::demo().await;
+    let id = author(&world, Some(HOUR), None).await;
+    world.clock.set(NOW + HOUR);
+    world.faulty.then(Fault::Pass).then(Fault::Pass).then(Fault::LoseAnswer);
+    assert_eq!(swept(&world, 1).await, (1, 0));
+    assert_eq!(recorded(&world, &id).len(), 1);
+
+    world.clock.set(NOW + 2 * HOUR);
+    // The last step has no event to find it by: it fails, and the next sweep goes on.
+    world.faulty.then(Fault::Pass).then(Fault::Pass).then(Fault::Pass).then(Fault::LoseAnswer);
+    let registry = world.repository().registry();
+    let lost = sweep(&*world.database, registry, &*world.clock, &SeededEntropy::new(2)).await;
+    assert!(lost.is_err(), "{lost:?}");
+    assert_eq!((swept(&world, 3).await, recorded(&world, &id).len()), ((0, 0), 1));
 }

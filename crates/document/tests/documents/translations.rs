@@ -8,6 +8,7 @@ use stratus_document::{
     CollectionDefinition, Document, DocumentError, FieldDefinition, FieldType, Input, Member, Precondition,
     Scope, View,
 };
+use stratus_testkit::Fault;
 
 use crate::fixture::{NOW, World, draft, fields};
 
@@ -174,4 +175,33 @@ async fn translations_made_at_once_are_in_one_group() {
     }
     assert_eq!(locales(&world, &world.public(), &english).await.expect("a group"), "de en fr it pl");
     assert_eq!(head(&world, &english).await.revision, 2);
+}
+
+#[tokio::test]
+async fn an_original_that_moves_in_between_is_looked_at_again() {
+    let world = world().await;
+    let first = make(&world, &page("en")).await.id;
+    let original = make(&world, &page("fr")).await.id;
+    for is_new in [true, false] {
+        let late = make(&world, &page(if is_new { "de" } else { "pl" })).await.id;
+        let (service, admin, moved, into) =
+            (world.service.clone(), world.admin(), original.clone(), first.clone());
+        let joins = async move {
+            let out = Input { translation_of: Member::Null, ..Input::default() };
+            service.patch(&admin, "pages", &moved, &ANY, &out).await.expect("out");
+            service.patch(&admin, "pages", &moved, &ANY, &of(&into)).await.expect("in another group");
+        };
+        let away = Input { translation_of: Member::Null, ..Input::default() };
+        world.service.patch(&world.admin(), "pages", &original, &ANY, &away).await.expect("out");
+        world.faulty.then(Fault::Pass).then(Fault::Delay(Box::pin(joins)));
+        let group = if is_new {
+            make(&world, &translation("it", &original)).await.translation_group
+        } else {
+            // The revision that was asked for is this one's, which has not changed.
+            let right = Precondition::Revisions(vec![1]);
+            let patched = world.service.patch(&world.admin(), "pages", &late, &right, &of(&original)).await;
+            patched.expect("a translation").document.translation_group
+        };
+        assert_eq!(group.as_deref(), Some(first.as_str()));
+    }
 }
