@@ -129,7 +129,6 @@ impl DocumentsService {
         let document = row.document;
         if let Some(source) = new.copy_of {
             write.copy_permissions(source, &document.id);
-            write.fact("duplicateOf", source);
         }
         let of_target = write.stand(&place, None);
         let subject =

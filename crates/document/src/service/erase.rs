@@ -28,11 +28,9 @@ const POINTERS: &str = "DELETE FROM settings WHERE value = ?1";
 /// that is under way notes where it is, for as long as that takes.
 const MENTIONS: &str = "UPDATE settings SET value = replace(value, ?1, 'null'), updated_at = ?2 \
      WHERE instr(value, ?1) > 0 AND category <> 'windows' AND json_valid(replace(value, ?1, 'null'))";
-/// Events keep their places. A copy forgets what it was made from.
-const EVENTS: &str = "UPDATE events SET data = CASE WHEN document = ?3 THEN NULL \
-     ELSE json_remove(data, '$.duplicateOf') END \
-     WHERE tenant_id = ?1 AND collection = ?2 AND data IS NOT NULL \
-     AND (document = ?3 OR json_extract(data, '$.duplicateOf') = ?3)";
+/// Events keep their places.
+const EVENTS: &str = "UPDATE events INDEXED BY events_document SET data = NULL \
+     WHERE document = ?1 AND data IS NOT NULL AND tenant_id = ?2";
 
 impl DocumentsService {
     /// Erases a document, live or in the trash, with its history and its own permissions. Settings
@@ -81,7 +79,7 @@ impl DocumentsService {
         let quoted = format!("\"{id}\"");
         write.push(POINTERS, vec![quoted.as_str().into()]);
         write.push(MENTIONS, vec![quoted.into(), Value::Integer(write.now)]);
-        write.push(EVENTS, vec![tenant.into(), collection.name().into(), id.into()]);
+        write.push(EVENTS, vec![id.into(), tenant.into()]);
         let subject = Subject { id, revision: head.revision, slug: None, content: None };
         write.commit(EventKind::Erased, reach(current), head.version, None, &subject).await
     }
