@@ -22,6 +22,7 @@ mod physical;
 mod projection;
 mod query;
 mod registry;
+mod repair;
 mod repository;
 mod rewrite;
 mod service;
@@ -37,10 +38,13 @@ pub use definition::{
 pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time};
 pub use error::{DocumentError, Referrer, Result};
-pub use install::{InstallError, Installed, drop_obsolete, install, is_empty, stored_definitions};
+pub use install::{
+    InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
+};
 pub use physical::{Column, Direction, Index, State};
 pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
+pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
 pub use service::{DocumentsService, Input, Member, Precondition, Written};
