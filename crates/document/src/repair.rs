@@ -43,7 +43,8 @@ pub struct Repaired {
     pub logged: u64,
 }
 
-/// Repairs a migrated database; `progress` is told what is done after each step.
+/// Repairs a migrated database; `progress` is told what is done after each step that did
+/// something.
 ///
 /// Flags follow from the version numbers, derived rows from the content, generations from the log. A
 /// sound database is not written to. What is left is what [`examine`](crate::examine) says then.
@@ -60,8 +61,16 @@ pub async fn repair(
     progress: &mut (dyn FnMut(&Repaired) + Send),
 ) -> Result<Repaired> {
     let session = database.session(Consistency::Primary);
-    let mut repair =
-        Repair { database, registry, clock, entropy, session, progress, done: Repaired::default() };
+    let mut repair = Repair {
+        database,
+        registry,
+        clock,
+        entropy,
+        session,
+        progress,
+        done: Repaired::default(),
+        told: Repaired::default(),
+    };
     // Indexes are ways to find what else is wrong, and some can't be made before it is repaired.
     let refused = repair.schema().await?;
     repair.definitions().await?;
@@ -84,6 +93,7 @@ struct Repair<'a> {
     session: Box<dyn Session>,
     progress: &'a mut (dyn FnMut(&Repaired) + Send),
     done: Repaired,
+    told: Repaired,
 }
 
 /// Whom and what an event of a repair is about.
@@ -96,7 +106,10 @@ struct About<'a> {
 
 impl Repair<'_> {
     fn tell(&mut self) {
-        (self.progress)(&self.done);
+        if self.done != self.told {
+            self.told = self.done.clone();
+            (self.progress)(&self.done);
+        }
     }
 
     /// Adds and replaces columns and indexes, and says whether the database refused any.
@@ -104,10 +117,8 @@ impl Repair<'_> {
         let (columns, indexes) = (needed_columns(self.registry), needed_indexes(self.registry));
         let repair = repair_schema(self.database, self.clock, &SETS, &columns, &indexes).await;
         let repair = repair.map_err(storage_error)?;
-        if !repair.repaired.is_empty() {
-            self.done.schema.extend(repair.repaired);
-            self.tell();
-        }
+        self.done.schema.extend(repair.repaired);
+        self.tell();
         Ok(!repair.refused.is_empty())
     }
 

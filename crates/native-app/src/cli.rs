@@ -63,8 +63,12 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   stratus doctor
   stratus doctor --data /var/lib/stratus
+  stratus doctor --fix
 
-Ends with 3 when it finds something. Nothing is changed, and a server may be running meanwhile.";
+Prints `clean`, or what it finds with what helps against it, and ends with 3 then. Without --fix
+nothing is changed. With it, what has one answer is repaired: flags follow from version numbers, facets
+and references from the content, generations from the log, columns and indexes from the definitions.
+A server may be running meanwhile; copy the database first all the same.";
 
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
@@ -123,7 +127,15 @@ pub(crate) enum Command {
     Collections(CollectionsCommand),
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor,
+    Doctor(Doctor),
+}
+
+/// How to examine.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Repair what can be repaired without guessing, and examine again
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// How to serve.

@@ -58,6 +58,6 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Collections(CollectionsCommand::Check { folder }) => {
             collections::check(folder.as_deref().or(global.collections.as_deref()))
         }
-        Command::Doctor => doctor::run(global),
+        Command::Doctor(options) => doctor::run(global, options),
     }
 }

@@ -41,7 +41,9 @@ pub(crate) async fn require_migrated(database: &dyn Database) -> anyhow::Result<
 
 /// The definitions that the database was last served with; `None` if there are none.
 pub(crate) async fn stored(database: &dyn Database) -> anyhow::Result<Option<Registry>> {
-    let definitions = stored_definitions(database).await.context("the stored definitions can't be used")?;
+    let definitions = stored_definitions(database)
+        .await
+        .context("the stored definitions can't be used; give --collections")?;
     if definitions.is_empty() {
         return Ok(None);
     }

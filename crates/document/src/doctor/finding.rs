@@ -87,17 +87,25 @@ impl FindingKind {
     /// What helps, in words.
     pub fn cure(self) -> &'static str {
         match self {
-            Self::Schema => "`stratus migrate up` adds what is missing, `stratus doctor --fix` also replaces",
+            Self::Schema => {
+                "`stratus doctor --fix` adds and replaces; if it can't, cure what else is found before"
+            }
             Self::Definition => {
                 "start once with --collections, or define a collection of that name again, to store it anew"
             }
             Self::Setting => "`stratus settings remove` it, and set it again",
-            Self::Head => "`stratus doctor --fix` makes the newest version the head, if one is",
-            Self::Published => "`stratus doctor --fix` keeps the newest public version, with a time",
-            Self::Trash => "`stratus doctor --fix` follows the head",
+            Self::Head => {
+                "`stratus doctor --fix` makes the newest version the head; if two are the newest, restore a backup"
+            }
+            Self::Published => {
+                "`stratus doctor --fix` keeps the newest public version; if two are the newest, restore a backup"
+            }
+            Self::Trash => {
+                "`stratus doctor --fix` follows the head; if its slug is taken by now, change that one's before"
+            }
             Self::Version => "keep what you need of the document in a new one, and erase it",
             Self::Revision => "`stratus doctor --fix` counts on from the greatest",
-            Self::Split => "restore it from a backup: no row says which of them is right",
+            Self::Split => "restore a backup: no row says which of them is right",
             Self::Duplicate => "change or trash one of them, then `stratus doctor --fix` makes the index",
             Self::UnknownCollection => "define the collection again (--collections), or restore a backup",
             Self::Name => "export the document, correct it, erase it here, and import it again",

@@ -10,6 +10,7 @@ mod client;
 mod collections;
 mod crash;
 mod demo;
+mod doctor;
 mod full;
 mod process;
 mod resources;
