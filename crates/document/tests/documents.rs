@@ -20,6 +20,8 @@ mod lifecycle;
 mod lists;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/settings.rs"]
+mod settings;
 #[path = "documents/values.rs"]
 mod values;
 #[path = "documents/windows.rs"]
