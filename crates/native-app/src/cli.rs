@@ -70,6 +70,17 @@ nothing is changed. With it, what has one answer is repaired: flags follow from 
 and references from the content, generations from the log, columns and indexes from the definitions.
 A server may be running meanwhile; copy the database first all the same.";
 
+const SETTINGS_EXAMPLES: &str = "\
+Examples:
+  stratus settings list
+  stratus settings get site name
+  stratus settings set site name '\"My site\"'
+  stratus settings set mail retry '{\"times\": 3}'
+  stratus settings remove site name
+
+A value is JSON, up to 64 KiB: a text stands in quotes, and those in the shell's. Settings that hold
+credentials, and the program's own notes, are listed without their values.";
+
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "stratus", version, after_help = format!("{EXAMPLES}\n\n{ABOUT_EXITS}"))]
@@ -128,6 +139,47 @@ pub(crate) enum Command {
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
+    /// Look at settings, or change them
+    #[command(subcommand, after_help = SETTINGS_EXAMPLES)]
+    Settings(SettingsCommand),
+}
+
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// List settings by name, with their values
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    List {
+        /// Only those of this category
+        category: Option<String>,
+    },
+    /// Print the value of a setting as JSON; fails if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Get {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
+    /// Set a setting; makes the database if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Set {
+        /// Its category: a lower-case letter, then lower-case letters, digits, `_`, `.` and `-`
+        category: String,
+        /// Its key, of the same
+        key: String,
+        /// Its value, as JSON
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+    },
+    /// Remove a setting
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Remove {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
 }
 
 /// How to examine.

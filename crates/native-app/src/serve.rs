@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use stratus_api::{AdminToken, Api, ApiParts, Readiness, Tenants};
-use stratus_document::{DocumentsService, Registry};
+use stratus_document::{DocumentsService, Registry, Settings};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 use stratus_storage::{Clock, Database, Entropy};
 use tokio::{
@@ -110,7 +110,8 @@ async fn build(
         let documents = demo::load(&database, &registry, &*clock, &entropy).await?;
         tracing::info!(documents, "the demo is there");
     }
-    let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
+    let settings = Settings::new(Arc::clone(&database), Arc::clone(&clock), Arc::clone(&entropy));
+    let authenticator = token::authenticator(admin.as_ref(), &settings, &*entropy).await?;
     let service =
         DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
     let body_limit = options.body_limit;

@@ -12,7 +12,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_is_what_it_was() {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 13] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -21,6 +21,11 @@ fn help_is_what_it_was() {
         &["collections"],
         &["collections", "check"],
         &["doctor"],
+        &["settings"],
+        &["settings", "list"],
+        &["settings", "get"],
+        &["settings", "set"],
+        &["settings", "remove"],
     ];
     for command in commands {
         let name = ["help"].iter().chain(command).copied().collect::<Vec<_>>().join("_");

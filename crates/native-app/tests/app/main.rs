@@ -14,6 +14,7 @@ mod doctor;
 mod full;
 mod process;
 mod resources;
+mod settings;
 mod starting;
 mod stopping;
 mod syncing;
