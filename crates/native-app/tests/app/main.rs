@@ -12,6 +12,7 @@ mod crash;
 mod demo;
 mod doctor;
 mod full;
+mod indexes;
 mod process;
 mod resources;
 mod settings;
