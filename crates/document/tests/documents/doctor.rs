@@ -1,7 +1,10 @@
 //! The doctor finds what was damaged, and nothing else; repairs what has one answer, and nothing
 //! else.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use serde_json::json;
 use stratus_document::{
@@ -24,7 +27,9 @@ async fn findings(world: &World) -> BTreeSet<FindingKind> {
 
 async fn repaired(world: &World) -> Repaired {
     let registry = world.repository().registry();
-    let entropy = SeededEntropy::new(11);
+    // Two repairs at one time must not mint the same ids.
+    static SEED: AtomicU64 = AtomicU64::new(11);
+    let entropy = SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed));
     repair(&*world.database, registry, &*world.clock, &entropy, &mut |_| {}).await.expect("a repair")
 }
 
@@ -345,4 +350,41 @@ async fn a_repair_is_a_write_like_any_other() {
     let written =
         world.service.patch(&world.admin(), "posts", &one, &Precondition::Revisions(vec![4]), &patch).await;
     assert_eq!(written.expect("a patch").document.revision, 5);
+}
+
+/// A server writes while it is repaired: no accepted write is lost, and nothing is left in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_go_on_during_a_repair() {
+    let world = lived_in().await;
+    let one = {
+        let sql = format!("SELECT root_id FROM documents WHERE {ONE} LIMIT 1");
+        world.connection().query_row(&sql, [], |row| row.get::<_, String>(0)).expect("a root")
+    };
+    let damage = "PRAGMA busy_timeout = 10000; \
+         UPDATE documents SET published_at = NULL WHERE {one} AND is_published = 1; \
+         UPDATE documents SET revision = 0 WHERE {one} AND is_current_draft = 0 AND is_published = 0; \
+         UPDATE document_facets SET value_text = 'x' WHERE type_id = 'posts'"
+        .replace("{one}", ONE);
+    let (admin, any) = (world.admin(), Precondition::Any);
+    let mut titles = 0;
+    for _ in 0..10 {
+        world.connection().execute_batch(&damage).expect("damage");
+        let writes = async {
+            for _ in 0..10 {
+                titles += 1;
+                let title = format!("Title {titles}");
+                let patch = fields(json!({ "title": title, "tags": [title] }));
+                let patched = world.service.patch(&admin, "posts", &one, &any, &patch).await;
+                patched.expect("a patch during a repair");
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(writes, repaired(&world));
+    }
+    repaired(&world).await;
+    assert_eq!(findings(&world).await, BTreeSet::new());
+    let version = "SELECT version_number FROM documents WHERE {one} AND is_current_draft = 1";
+    let version = version.replace("{one}", ONE);
+    let version: i64 = world.connection().query_row(&version, [], |row| row.get(0)).expect("the head");
+    assert_eq!(version, 3 + titles);
 }
