@@ -22,9 +22,11 @@ mod physical;
 mod projection;
 mod query;
 mod registry;
+mod repair;
 mod repository;
 mod rewrite;
 mod service;
+mod settings;
 mod slug;
 mod sql;
 mod standing;
@@ -39,13 +41,17 @@ pub use definition::{
 pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time};
 pub use error::{DocumentError, Referrer, Result};
-pub use install::{InstallError, Installed, drop_obsolete, install, is_empty, stored_definitions};
+pub use install::{
+    InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
+};
 pub use physical::{Column, Direction, Index, State};
 pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
+pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
 pub use service::{DocumentsService, Input, Member, Permissions, Precondition, Written};
+pub use settings::{Setting, Settings, SettingsError, Shown};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
 pub use sweep::{Swept, sweep};
 pub use validate::FieldError;

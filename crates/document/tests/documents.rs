@@ -28,6 +28,8 @@ mod lists;
 mod permissions;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/settings.rs"]
+mod settings;
 #[path = "documents/sweeping.rs"]
 mod sweeping;
 #[path = "documents/translations.rs"]

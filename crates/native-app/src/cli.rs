@@ -63,8 +63,23 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   stratus doctor
   stratus doctor --data /var/lib/stratus
+  stratus doctor --fix
 
-Ends with 3 when it finds something. Nothing is changed, and a server may be running meanwhile.";
+Prints `clean`, or what it finds with what helps against it, and ends with 3 then. Without --fix
+nothing is changed. With it, what has one answer is repaired: flags follow from version numbers, facets
+and references from the content, generations from the log, columns and indexes from the definitions.
+A server may be running meanwhile; copy the database first all the same.";
+
+const SETTINGS_EXAMPLES: &str = "\
+Examples:
+  stratus settings list
+  stratus settings get site name
+  stratus settings set site name '\"My site\"'
+  stratus settings set mail retry '{\"times\": 3}'
+  stratus settings remove site name
+
+A value is JSON, up to 64 KiB: a text stands in quotes, and those in the shell's. Settings that hold
+credentials, and the program's own notes, are listed without their values.";
 
 const SWEEP_EXAMPLES: &str = "\
 Examples:
@@ -132,10 +147,59 @@ pub(crate) enum Command {
     Collections(CollectionsCommand),
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor,
+    Doctor(Doctor),
     /// Record in the log which publish windows have opened and closed
     #[command(after_help = SWEEP_EXAMPLES)]
     Sweep,
+    /// Look at settings, or change them
+    #[command(subcommand, after_help = SETTINGS_EXAMPLES)]
+    Settings(SettingsCommand),
+}
+
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// List settings by name, with their values
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    List {
+        /// Only those of this category
+        category: Option<String>,
+    },
+    /// Print the value of a setting as JSON; fails if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Get {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
+    /// Set a setting; makes the database if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Set {
+        /// Its category: a lower-case letter, then lower-case letters, digits, `_`, `.` and `-`
+        category: String,
+        /// Its key, of the same
+        key: String,
+        /// Its value, as JSON
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+    },
+    /// Remove a setting
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Remove {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
+}
+
+/// How to examine.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Repair what can be repaired without guessing, and examine again
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// How to serve.

@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use stratus_api::{AdminToken, Api, ApiParts, Readiness, Tenants};
-use stratus_document::{DocumentsService, Registry};
+use stratus_document::{DocumentsService, Registry, Settings};
+use stratus_migrations::IndexProgress;
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 use stratus_storage::{Clock, Database, Entropy};
 use tokio::{
@@ -113,13 +114,14 @@ async fn build(
         let documents = demo::load(&database, &registry, &*clock, &entropy).await?;
         tracing::info!(documents, "the demo is there");
     }
-    let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
     let sweeper = Sweeper {
         database: Arc::clone(&database),
         registry: Arc::clone(&registry),
         clock: Arc::clone(&clock),
         entropy: Arc::clone(&entropy),
     };
+    let settings = Settings::new(Arc::clone(&database), Arc::clone(&clock), Arc::clone(&entropy));
+    let authenticator = token::authenticator(admin.as_ref(), &settings, &*entropy).await?;
     let service =
         DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
     let body_limit = options.body_limit;
@@ -168,7 +170,7 @@ async fn bring_up(
         None => prepare::stored(database).await?.ok_or_else(no_definitions)?,
     };
     let obsolete = if global.collections.is_some() { Obsolete::Drop } else { Obsolete::Keep };
-    let prepared = prepare::prepare(database, clock, &registry, obsolete).await?;
+    let prepared = prepare::prepare(database, clock, &registry, obsolete, &mut log_index).await?;
     let installed = &prepared.installed;
     if !(installed.columns.is_empty() && installed.indexes.is_empty()) {
         let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
@@ -183,6 +185,15 @@ async fn bring_up(
         tracing::info!(name, "dropped a column or an index that no collection needs");
     }
     Ok(registry)
+}
+
+/// Why a start takes long, while it does.
+fn log_index(it: IndexProgress<'_>) {
+    let IndexProgress { name, number, of, documents, took } = it;
+    match took {
+        None => tracing::info!(name, number, of, documents, "building an index"),
+        Some(milliseconds) => tracing::info!(name, number, of, documents, milliseconds, "index built"),
+    }
 }
 
 fn no_definitions() -> anyhow::Error {

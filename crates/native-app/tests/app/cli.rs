@@ -12,7 +12,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_is_what_it_was() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -22,6 +22,11 @@ fn help_is_what_it_was() {
         &["collections", "check"],
         &["doctor"],
         &["sweep"],
+        &["settings"],
+        &["settings", "list"],
+        &["settings", "get"],
+        &["settings", "set"],
+        &["settings", "remove"],
     ];
     for command in commands {
         let name = ["help"].iter().chain(command).copied().collect::<Vec<_>>().join("_");
