@@ -1,7 +1,9 @@
 //! Collections, documents, revisions: the document model, and all SQL of documents.
 //!
 //! A [`Registry`] holds the compiled collections. [`DocumentRepository`] is the one place that
-//! documents are read from, [`DocumentsService`] the one that they are written through.
+//! documents are read from, [`DocumentsService`] the one that they are written through. [`examine`]
+//! says whether what is stored agrees with itself, and [`repair`] sees to it; [`Settings`] are kept
+//! beside.
 //!
 //! # Invariants
 //!
