@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
+mod bench;
 mod codegen;
 mod probe;
 mod steps;
@@ -28,7 +29,8 @@ cargo xtask tidy                             the rules no compiler checks: layer
 cargo xtask codegen [--check]                rewrite generated files; with --check, only compare
 cargo xtask wasm-check                       what runs in a Worker compiles for wasm
 cargo xtask worker PACKAGE                   build a Worker and print the folder it is in
-cargo xtask probe                            run the conformance cases on D1, inside workerd";
+cargo xtask probe                            run the conformance cases on D1, inside workerd
+cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run";
 
 /// Without the backtrace that `Result` would print: what failed says what to do.
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn chore() -> Result<()> {
             Ok(())
         }
         ["probe"] => probe::run(&workspace),
+        ["bench", options @ ..] => bench::run(&workspace, options),
         _ => bail!("no such chore; there are\n{USAGE}"),
     }
 }
