@@ -50,7 +50,7 @@ pub fn push_time(text: &mut String, millis: Timestamp) {
     put(16, 2, millis / 60_000 % 60);
     put(19, 2, millis / 1_000 % 60);
     put(23, 3, millis % 1_000);
-    text.extend(digits.iter().map(|digit| char::from(*digit)));
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 const DAY: i64 = 86_400_000;
