@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its user")]
 
+mod bench;
 mod codegen;
 mod corpus;
 mod probe;
@@ -31,7 +32,8 @@ cargo xtask wasm-check                       what runs in a Worker compiles for 
 cargo xtask worker PACKAGE                   build a Worker and print the folder it is in
 cargo xtask probe                            run the conformance cases on D1, inside workerd
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
-cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`";
+cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
+cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run";
 
 /// Without the backtrace that `Result` would print: what failed says what to do.
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn chore() -> Result<()> {
         ["probe"] => probe::run(&workspace),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),
+        ["bench", options @ ..] => bench::run(&workspace, options),
         _ => bail!("no such chore; there are\n{USAGE}"),
     }
 }

@@ -4,13 +4,19 @@
 
 mod projection;
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use stratus_access::Entry;
-use stratus_document::{Document, Referrer, format_time};
+use stratus_document::{Document, Referrer, push_time};
+use stratus_storage::Timestamp;
 
 pub(crate) use projection::Projection;
 
 use crate::problem::Problem;
+
+/// How much room a list asks for before it knows that it needs it, in bytes.
+const MAX_RESERVED: usize = 1 << 20;
 
 /// The body of an answer with one document.
 pub(crate) fn one(document: &Document, projection: Option<&Projection>) -> Result<String, Problem> {
@@ -42,6 +48,10 @@ pub(crate) fn list<T>(
             body.push(',');
         }
         push(&mut body, item)?;
+        if at == 0 {
+            // Most others are about as long; a body that grows step by step is copied at each.
+            body.reserve(((items.len() - 1) * body.len() * 5 / 4 + 200).min(MAX_RESERVED));
+        }
     }
     body.push_str("],\"page\":{\"next\":");
     push_optional(&mut body, pages.next.as_deref());
@@ -69,15 +79,15 @@ pub(crate) fn push_document(
     body.push_str(",\"locale\":");
     push_text(body, &document.locale);
     body.push_str(",\"version\":");
-    body.push_str(&document.version.to_string());
+    // Writing to a String can't fail.
+    let _ = write!(body, "{}", document.version);
     push_times(body, document);
     if let Some(parent) = &document.parent {
         body.push_str(",\"parent\":");
         push_text(body, parent);
     }
     if document.order != 0 {
-        body.push_str(",\"order\":");
-        body.push_str(&document.order.to_string());
+        let _ = write!(body, ",\"order\":{}", document.order);
     }
     if let Some(group) = &document.translation_group {
         body.push_str(",\"translationGroup\":");
@@ -100,15 +110,24 @@ fn push_times(body: &mut String, document: &Document) {
     ];
     for (key, time) in always {
         body.push_str(key);
-        push_optional(body, time.map(format_time).as_deref());
+        match time {
+            Some(time) => push_moment(body, time),
+            None => body.push_str("null"),
+        }
     }
     let where_set = [(",\"publishAt\":", document.publish_at), (",\"expireAt\":", document.expire_at)];
     for (key, time) in where_set {
         if let Some(time) = time {
             body.push_str(key);
-            push_text(body, &format_time(time));
+            push_moment(body, time);
         }
     }
+}
+
+fn push_moment(body: &mut String, time: Timestamp) {
+    body.push('"');
+    push_time(body, time);
+    body.push('"');
 }
 
 /// One document that refers to another one.
@@ -151,5 +170,28 @@ fn push_optional(body: &mut String, text: Option<&str>) {
 }
 
 fn push_text(body: &mut String, text: &str) {
-    body.push_str(&Value::from(text).to_string());
+    let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if is_plain {
+        body.push('"');
+        body.push_str(text);
+        body.push('"');
+    } else {
+        body.push_str(&Value::from(text).to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn texts_are_written_as_serde_writes_them(text in any::<String>()) {
+            let mut body = String::new();
+            push_text(&mut body, &text);
+            prop_assert_eq!(body, Value::from(text).to_string());
+        }
+    }
 }

@@ -17,8 +17,48 @@ use crate::{
 
 /// Formats a time as the wire has it: RFC 3339, UTC, with milliseconds.
 pub fn format_time(millis: Timestamp) -> String {
-    rfc3339(millis)
+    let mut text = String::with_capacity(24);
+    push_time(&mut text, millis);
+    text
 }
+
+/// Writes a time behind a text, as [`format_time`] does. A list has sixty of them, so this does the
+/// arithmetic itself: days since 1970 to a date, in years that begin in March and eras of 400.
+pub fn push_time(text: &mut String, millis: Timestamp) {
+    let Some(days) = millis.checked_add(TO_MARCH_0000).filter(|it| (0..=LATEST).contains(it)) else {
+        // Before March of the year 0, or beyond 9999.
+        return text.push_str(&rfc3339(millis));
+    };
+    let (days, millis) = (days / DAY, days % DAY);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let year = era * 400 + year + i64::from(month >= 10);
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let mut digits = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |end: usize, width: usize, mut number: i64| {
+        for place in digits[end - width..end].iter_mut().rev() {
+            *place = b'0' + (number % 10) as u8;
+            number /= 10;
+        }
+    };
+    put(4, 4, year);
+    put(7, 2, month);
+    put(10, 2, day);
+    put(13, 2, millis / 3_600_000);
+    put(16, 2, millis / 60_000 % 60);
+    put(19, 2, millis / 1_000 % 60);
+    put(23, 3, millis % 1_000);
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
+}
+
+const DAY: i64 = 86_400_000;
+/// From 0000-03-01 to 1970-01-01.
+const TO_MARCH_0000: i64 = 719_468 * DAY;
+/// The last millisecond of 9999, from 0000-03-01.
+const LATEST: i64 = 253_402_300_799_999 + TO_MARCH_0000;
 
 /// Parses a time of the wire into milliseconds UTC.
 pub fn parse_time(text: &str) -> Option<Timestamp> {
@@ -148,7 +188,8 @@ impl Document {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+        hash.finalize()[..6].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
     }
 }
 
@@ -162,4 +203,35 @@ pub(crate) fn parse_object(stored: &str) -> stratus_storage::Result<Map<String, 
     serde_json::from_str(stored).map_err(|error| stratus_storage::Error::Corrupt {
         reason: format!("the content of a document is no JSON object: {error}"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn times_at_the_edges_are_those_of_the_calendar() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (-TO_MARCH_0000, "0000-03-01T00:00:00.000Z"),
+            (-TO_MARCH_0000 - 1, "0000-02-29T23:59:59.999Z"),
+            (LATEST - TO_MARCH_0000, "9999-12-31T23:59:59.999Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
+            (i64::MIN, "0000-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(format_time(millis), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_those_of_the_calendar(millis in -63_000_000_000_000_i64..255_000_000_000_000) {
+            prop_assert_eq!(format_time(millis), rfc3339(millis));
+        }
+    }
 }

@@ -41,7 +41,7 @@ pub use definition::{
     DefinitionProblem, FieldDefinition, FieldType, SlugRule, Strength, VersionRule,
 };
 pub use doctor::{Finding, FindingKind, examine};
-pub use document::{Document, Scope, format_time, parse_time};
+pub use document::{Document, Scope, format_time, parse_time, push_time};
 pub use error::{DocumentError, Referrer, Result};
 pub use install::{
     InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
