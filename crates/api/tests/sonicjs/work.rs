@@ -16,9 +16,9 @@ const READS: [&str; 12] = [
     "/api/things?sort=title",
     "/api/things?sort=-title",
     "/api/things?sort=price,-stock",
-    "/api/things?filter[title]=thing 00250",
-    "/api/things?filter[title]=nobody",
-    "/api/things?filter[slug]=thing-00250",
+    "/api/things?sort=title&filter[title]=thing 00250",
+    "/api/things?sort=title&filter[title]=nobody",
+    "/api/things?filter[parent]=&filter[slug]=thing-00250",
     "/api/things?filter[good]=true&sort=-publishedAt",
     "/api/things/slug/thing-00250",
     "/api/things/slug/nobody",
@@ -88,7 +88,9 @@ async fn p1_a_read_costs_the_same_however_much_there_is() {
         }
         for address in READS {
             for statement in statements(&world, read(address)).await {
-                world.assert_seeks(&statement).await;
+                world.assert_seeks(&statement);
+                let plan = world.plan(&statement);
+                assert!(!plan.iter().any(|it| it.contains("TEMP B-TREE")), "{address} sorts: {plan:?}");
             }
             world.counted.reset();
             let answer = world.ask(read(address)).await;
@@ -227,7 +229,6 @@ async fn p4_an_anonymous_read_is_one_statement_without_a_cookie() {
     check(get("/api/things/slug/two"), 1, 404, "no-store").await;
     check(get("/api/nothing"), 0, 404, "no-store").await;
     check(get("/api/things?limit=0"), 0, 400, "no-store").await;
-    check(ask("OPTIONS", "/api/things").with("origin", "https://x.example"), 0, 204, "no-store").await;
 }
 
 /// SonicJS asks the database about each document of a list whether the caller may see it. Here the
@@ -258,25 +259,26 @@ async fn p5_rights_of_a_list_are_of_its_one_statement() {
     }
     let all = world.cost(get("/api/blog-posts?state=draft&limit=100").admin()).await;
     assert_eq!((all.round_trips, all.statements), (1, 1));
-    // In a collection that grants nothing, a document's own entries open it, and it alone.
-    for n in 0..20 {
-        let body = json!({"publish": true, "fields": {"title": format!("{n:02}")}});
-        let id = world.make("closed", body).await;
-        let entries = if n % 4 == 0 {
-            vec![entry("public", "read", "allow")]
-        } else {
-            vec![entry("public", "update", "deny")]
-        };
-        world
-            .done(put(&format!("/api/closed/{id}/permissions"), "*", json!({ "permissions": entries })))
-            .await;
+    // In a collection that grants nothing, a document's own entries open it, and it alone; whether
+    // there is any is asked as often for many documents as for few.
+    let mut shown = Vec::new();
+    let mut few = None;
+    for n in 0..40 {
+        let title = format!("{n:02}");
+        let id = world.make("closed", json!({"publish": true, "fields": {"title": title}})).await;
+        let opens = n % 4 == 0;
+        let entries =
+            if opens { entry("public", "read", "allow") } else { entry("public", "update", "deny") };
+        let entries = json!({ "permissions": [entries] });
+        world.done(put(&format!("/api/closed/{id}/permissions"), "*", entries)).await;
+        shown.splice(0..0, opens.then_some(title));
+        if n % 20 == 19 {
+            world.counted.reset();
+            assert_eq!(world.titles("/api/closed?limit=100").await, shown);
+            let asked = world.counted.counts().statements;
+            assert_eq!(asked, *few.get_or_insert(asked));
+        }
     }
-    world.counted.reset();
-    let mut titles = world.titles("/api/closed?limit=100").await;
-    titles.reverse();
-    assert_eq!(titles, ["00", "04", "08", "12", "16"]);
-    // Whether there is anything for this caller at all is looked at first.
-    assert!(world.counted.counts().round_trips <= 2, "{:?}", world.counted.counts());
 }
 
 /// Each write to SonicJS goes through all keys of its cache and makes JSON of what is under them.
@@ -303,10 +305,7 @@ async fn p6_a_write_costs_the_same_however_much_there_is() {
         ];
         for (name, write) in writes {
             for statement in statements_of_write(&world, write).await.0 {
-                let reads = statement.sql.starts_with("SELECT") || statement.sql.starts_with("UPDATE");
-                if reads {
-                    world.assert_seeks(&statement).await;
-                }
+                world.assert_seeks(&statement);
             }
             let work = world.counted.counts().work as f64;
             let before = *few.entry(name).or_insert(work);
@@ -381,13 +380,13 @@ async fn p8_a_write_is_a_look_and_a_batch() {
             .collect();
         assert_eq!(looks.len(), usize::from(name.starts_with("create") && !name.contains("with")), "{name}");
         for look in looks {
-            let plan = world.plan(look).await;
+            let plan = world.plan(look);
             let seeks: Vec<_> = plan.iter().filter(|it| it.starts_with("SEARCH d USING")).collect();
             assert_eq!(seeks.len(), 2, "{plan:?}");
             for seek in seeks {
                 assert!(seek.contains("INDEX ix_things_unique_") && seek.contains("slug=?"), "{plan:?}");
             }
-            world.assert_seeks(look).await;
+            world.assert_seeks(look);
         }
     }
 }
@@ -398,13 +397,15 @@ async fn p8_a_write_is_a_look_and_a_batch() {
 #[tokio::test]
 async fn p9_reads_have_tags_and_pages_hold() {
     let world = World::new().await;
-    let mut titles = Vec::new();
+    let mut made = Vec::new();
     for n in 0..8 {
-        // All at one moment.
+        // All at one moment: their ids tell which is the later one.
         world.clock.set(NOW);
-        world.publish("blog-posts", json!({"title": format!("{n}")})).await;
-        titles.insert(0, n.to_string());
+        let title = n.to_string();
+        made.push((world.publish("blog-posts", json!({ "title": title })).await, title));
     }
+    made.sort_by(|a, b| b.cmp(a));
+    let titles: Vec<_> = made.into_iter().map(|(_, title)| title).collect();
     world.clock.set(NOW + 1_000);
     let one = format!("/api/blog-posts/{}", world.ask(get("/api/blog-posts")).await.each("/id")[0]);
     for address in

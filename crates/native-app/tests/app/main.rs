@@ -13,6 +13,7 @@ mod demo;
 mod full;
 mod process;
 mod resources;
+mod sonicjs;
 mod starting;
 mod stopping;
 mod syncing;
