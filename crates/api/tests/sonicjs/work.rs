@@ -75,8 +75,9 @@ fn multiply(world: &World) {
 
 /// Lists, filters and slug looks of SonicJS walk all rows of all collections, because neither the
 /// tenant nor what is published is in their conditions in a form that an index takes. Here the work
-/// of a read is the same among 500 documents and among 5,000, and no plan walks a table or sorts.
-/// So is the work of a write; see [`p6_a_write_costs_the_same_however_much_there_is`].
+/// of a read is the same among 500 documents and among 5,000, and no plan walks a table or sorts. It
+/// is so where one index answers both condition and order; other conditions are looked at row by row,
+/// within a bound.
 #[tokio::test]
 async fn p1_a_read_costs_the_same_however_much_there_is() {
     let world = stocked().await;

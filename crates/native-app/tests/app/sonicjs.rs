@@ -10,7 +10,9 @@ use std::{collections::BTreeSet, fs, path::Path, process::Command, sync::Barrier
 
 use crate::{
     client::Answer,
-    process::{Finished, Server, TOKEN, demo_collections, finish, folder, number, shown, sqlite, stratus},
+    process::{
+        Finished, Server, TOKEN, demo_collections, finish, folder, number, shown, sqlite, stratus, until,
+    },
 };
 
 const PROCESSES: usize = 6;
@@ -85,6 +87,31 @@ fn c14_the_demo_is_loaded_once_by_many() {
     servers.into_iter().for_each(|it| drop(it.stop()));
     is_whole(&data);
     assert_eq!(number(&sqlite(&data), "SELECT count(*) FROM documents"), 84);
+}
+
+/// The same with a token that nobody gave: one is made and shown, and all of them take it. See
+/// [`c14_many_first_starts_at_once_leave_one_whole_database`].
+#[test]
+fn c14_one_token_is_made_by_many() {
+    let outer = folder();
+    let data = outer.path().join("new");
+    let servers = at_once(|_| {
+        let mut command = serve(&data);
+        command.env_remove("STRATUS_ADMIN_TOKEN");
+        Server::run(command)
+    });
+    let shown = "admin token (shown once): ";
+    until(|| servers.iter().any(|it| it.errors().contains(shown)).then_some(())).expect("a token");
+    let logs: Vec<_> = servers.iter().map(Server::errors).collect();
+    let tokens: Vec<_> =
+        logs.iter().flat_map(|it| it.lines()).filter_map(|it| it.strip_prefix(shown)).collect();
+    assert_eq!(tokens.len(), 1, "{tokens:?}");
+    let bearer = format!("Bearer {}", tokens[0]);
+    for server in &servers {
+        let path = "/api/posts?state=draft&limit=1";
+        let answer = server.connect().ask("GET", path, &[("authorization", &bearer)], "");
+        answer.expect("an answer").expect(200);
+    }
 }
 
 /// The same for commands: see [`c14_many_first_starts_at_once_leave_one_whole_database`].
