@@ -1,6 +1,6 @@
 -- set: documents
 -- Ways to find documents by what stands beside their content: children, translations, windows, and
--- whom their own permissions name. All partial: a document without any of it costs nothing.
+-- whom their own permissions name. Partial: a document without any of it costs nothing.
 
 CREATE INDEX documents_children ON documents (tenant_id, parent_root_id, sort_order, root_id)
   WHERE is_current_draft = 1 AND parent_root_id <> '';
@@ -20,3 +20,6 @@ ALTER TABLE document_permissions ADD COLUMN type_id TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX document_permissions_principal
   ON document_permissions (tenant_id, type_id, principal_type, principal_id, permission, effect);
+
+-- What the log holds of one document, to forget it when the document is erased.
+CREATE INDEX events_document ON events (document) WHERE data IS NOT NULL;

@@ -104,6 +104,14 @@ pub(crate) fn gone(call: &Call, written: &Written) -> Response {
     after_write(call, StatusCode::NO_CONTENT.into_response(), written)
 }
 
+/// Answers a write that leaves nothing at all, not even a tag.
+pub(crate) fn erased(bookmark: &Bookmark) -> Response {
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    answer.headers_mut().insert(header::CACHE_CONTROL, Audience::Caller.cache_control());
+    bookmark::set(answer.headers_mut(), bookmark);
+    answer
+}
+
 fn after_write(call: &Call, answer: Response, written: &Written) -> Response {
     let tag = tag_of(call, &written.document, None);
     let mut answer = tagged(answer, &tag, Audience::Caller);

@@ -22,7 +22,8 @@ const MAX_NAMED: usize = 20;
 /// `bad_request` for what is no object, `unknown_member`, and `validation_failed` naming every
 /// member of a wrong type.
 pub(crate) fn document(body: Value) -> Result<Input, Problem> {
-    const MEMBERS: [&str; 7] = ["slug", "locale", "publishAt", "expireAt", "parent", "publish", "fields"];
+    const MEMBERS: [&str; 9] =
+        ["slug", "locale", "publishAt", "expireAt", "parent", "order", "translationOf", "publish", "fields"];
     let mut members = object(body, &MEMBERS)?;
     let mut faults = Faults::default();
     let mut take = |name: &'static str| (members.shift_remove(name), name);
@@ -32,6 +33,8 @@ pub(crate) fn document(body: Value) -> Result<Input, Problem> {
         publish_at: faults.time(take("publishAt")),
         expire_at: faults.time(take("expireAt")),
         parent: faults.optional_text(take("parent")),
+        order: faults.whole(take("order")),
+        translation_of: faults.optional_text(take("translationOf")),
         publish: faults.flag(take("publish")),
         fields: faults.fields(take("fields")),
     };
@@ -198,6 +201,20 @@ impl Faults {
             },
             Member::Value,
         )
+    }
+
+    fn whole(&mut self, (value, name): Taken) -> Member<i64> {
+        match value {
+            None => Member::Absent,
+            Some(Value::Null) => Member::Null,
+            Some(value) => value.as_i64().map_or_else(
+                || {
+                    self.add(name, "type", "must be a whole number or null");
+                    Member::Absent
+                },
+                Member::Value,
+            ),
+        }
     }
 
     fn flag(&mut self, (value, name): Taken) -> bool {

@@ -44,6 +44,11 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             let pointer = format!("/fields/{}", field.replace('.', "/"));
             taken(Code::NotUnique, &pointer, format!("another document has this value of `{field}`"))
         }
+        DocumentError::TranslationTaken { locale } => {
+            let message =
+                format!("the group of translations has a document of the locale `{locale}` already");
+            taken(Code::NotUnique, "/translationOf", message)
+        }
         DocumentError::Referenced { referrers } => referenced(&referrers),
         DocumentError::MissingReference => {
             Problem::new(Code::MissingReference, "a document that this one refers to is gone or in the trash")

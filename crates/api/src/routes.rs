@@ -39,9 +39,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/{collection}/{id}/publish", step(Step::Publish))
         .route("/api/{collection}/{id}/unpublish", step(Step::Unpublish))
         .route("/api/{collection}/{id}/recover", step(Step::Recover))
+        .route("/api/{collection}/{id}/duplicate", post(write::duplicate).fallback(refuse_method))
+        .route("/api/{collection}/{id}/erase", post(lifecycle::erase).fallback(refuse_method))
         .route("/api/{collection}/{id}/restore", post(write::restore).fallback(refuse_method))
         .route("/api/{collection}/{id}/versions", get(history::versions).fallback(refuse_method))
         .route("/api/{collection}/{id}/versions/{version}", get(history::version).fallback(refuse_method))
+        .route("/api/{collection}/{id}/translations", get(history::translations).fallback(refuse_method))
         .route("/api/{collection}/{id}/referrers", get(history::referrers).fallback(refuse_method))
         .route(
             "/api/{collection}/{id}/permissions",

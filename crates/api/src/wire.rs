@@ -75,6 +75,14 @@ pub(crate) fn push_document(
         body.push_str(",\"parent\":");
         push_text(body, parent);
     }
+    if document.order != 0 {
+        body.push_str(",\"order\":");
+        body.push_str(&document.order.to_string());
+    }
+    if let Some(group) = &document.translation_group {
+        body.push_str(",\"translationGroup\":");
+        push_text(body, group);
+    }
     body.push_str(",\"fields\":");
     match projection {
         None => body.push_str(&document.fields),

@@ -7,8 +7,10 @@ mod api {
     mod authentication;
     mod bad_inputs;
     mod conditions;
+    mod copying;
     mod creating;
     mod cross_origin;
+    mod erasing;
     mod failures;
     mod garbage;
     mod history;
@@ -18,6 +20,7 @@ mod api {
     mod permissions;
     mod races;
     mod reading;
+    mod standing;
     mod story;
     mod tenancy;
     mod updating;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value as Json};
 use stratus_access::{Action, Grants, Principal};
 
 pub use check::{DefinitionError, DefinitionProblem};
-pub(crate) use check::{PARENT_KEY, SYSTEM_KEYS, check};
+pub(crate) use check::{ORDER_KEY, PARENT_KEY, SYSTEM_KEYS, check};
 pub use field::{ColumnType, FieldDefinition, FieldType, Strength};
 
 /// How many versions of a document are kept where a definition doesn't say.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How many facet and reference rows a document has at most.
-const MAX_DERIVED: usize = 1_000;
+pub(crate) const MAX_DERIVED: usize = 1_000;
 
 /// A reference out of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]

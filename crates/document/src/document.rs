@@ -63,6 +63,10 @@ pub struct Document {
     pub locale: String,
     /// The id of its parent.
     pub parent: Option<String>,
+    /// Where it stands among its siblings: lesser first.
+    pub order: i64,
+    /// The group of documents that it and its translations are in.
+    pub translation_group: Option<String>,
     /// Whether the row shown is public, the head, or in the trash.
     pub status: State,
     /// Counts contents.
@@ -88,10 +92,11 @@ pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug A
      d.parent_root_id AS parent, d.is_published AS is_published, d.deleted_at AS deleted_at, \
      d.version_number AS version_number, d.revision AS revision, d.created_at AS created_at, \
      d.updated_at AS updated_at, d.published_at AS published_at, d.scheduled_at AS scheduled_at, \
-     d.expires_at AS expires_at, d.type_version AS type_version, d.data AS data";
+     d.expires_at AS expires_at, d.type_version AS type_version, d.data AS data, d.sort_order AS sort_order, \
+     d.translation_group_id AS translation_group_id";
 
 /// How many columns that is: what a query adds stands after them.
-pub(crate) const COLUMN_COUNT: usize = 16;
+pub(crate) const COLUMN_COUNT: usize = 18;
 
 impl Document {
     pub(crate) fn decode(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Self> {
@@ -113,6 +118,8 @@ impl Document {
             slug: row.optional_text(2)?.map(owned),
             locale: row.text(3)?.to_owned(),
             parent: Some(row.text(4)?).filter(|it| !it.is_empty()).map(owned),
+            order: row.integer(16)?,
+            translation_group: Some(row.text(17)?).filter(|it| !it.is_empty()).map(owned),
             status,
             version: row.integer(7)?,
             revision: row.integer(8)?,

@@ -80,7 +80,13 @@ pub enum DocumentError {
         /// The field's dotted path.
         field: String,
     },
-    /// Live documents refer to it strongly.
+    /// The group of translations has a document of the locale.
+    #[error("the group has a document of the locale `{locale}`")]
+    TranslationTaken {
+        /// The locale.
+        locale: String,
+    },
+    /// Live documents refer to it strongly, or are its children.
     #[error("other documents refer to it")]
     Referenced {
         /// The first of them that the caller may see.

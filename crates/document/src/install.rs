@@ -3,8 +3,9 @@
 
 use serde_json::Value as Json;
 use stratus_migrations::{
-    GeneratedColumn, IndexDefinition, MigrationError, drop_generated_columns, drop_indexes,
-    ensure_generated_columns, ensure_indexes, obsolete_generated_columns, obsolete_indexes,
+    CORE, DOCUMENTS, EVENTS, GeneratedColumn, IndexDefinition, IndexProgress, MigrationError, MigrationSet,
+    build_indexes, drop_generated_columns, drop_indexes, ensure_generated_columns,
+    obsolete_generated_columns, obsolete_indexes,
 };
 use stratus_storage::{Clock, Consistency, Database, Statement, Value};
 
@@ -12,6 +13,9 @@ use crate::{
     definition::{CollectionDefinition, DefinitionError},
     registry::Registry,
 };
+
+/// The migrations whose indexes are looked after, where their tables are there.
+pub(crate) const SETS: [&MigrationSet; 3] = [&CORE, &DOCUMENTS, &EVENTS];
 
 /// Why a database can't be made fit.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +65,23 @@ pub async fn install(
     clock: &dyn Clock,
     registry: &Registry,
 ) -> Result<Installed, InstallError> {
+    install_observed(database, clock, registry, &mut |_| {}).await
+}
+
+/// Does the same, and tells `progress` of each index that is built over documents.
+///
+/// # Errors
+///
+/// Those of [`install`].
+pub async fn install_observed(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    registry: &Registry,
+    progress: &mut (dyn FnMut(IndexProgress<'_>) + Send),
+) -> Result<Installed, InstallError> {
     let columns = ensure_generated_columns(database, clock, &needed_columns(registry)).await?;
     let changed = write_definitions(database, clock, registry).await?;
-    let indexes = ensure_indexes(database, clock, &needed_indexes(registry)).await;
+    let indexes = build_indexes(database, clock, &needed_indexes(registry), progress).await;
     let indexes = indexes.map_err(|error| explain(error, registry))?;
     Ok(Installed { columns, indexes, changed })
 }
@@ -120,18 +138,18 @@ pub async fn is_empty(database: &dyn Database) -> stratus_storage::Result<bool> 
     Ok(database.session(Consistency::Primary).query(&any).await?.is_empty())
 }
 
-fn needed_columns(registry: &Registry) -> Vec<GeneratedColumn> {
+pub(crate) fn needed_columns(registry: &Registry) -> Vec<GeneratedColumn> {
     let columns = registry.columns().into_iter();
     columns
         .map(|it| GeneratedColumn { name: it.name, sql_type: it.column_type.sql(), path: it.json_path })
         .collect()
 }
 
-fn needed_indexes(registry: &Registry) -> Vec<IndexDefinition> {
+pub(crate) fn needed_indexes(registry: &Registry) -> Vec<IndexDefinition> {
     registry.indexes().into_iter().map(|it| IndexDefinition { name: it.name, sql: it.sql }).collect()
 }
 
-async fn write_definitions(
+pub(crate) async fn write_definitions(
     database: &dyn Database,
     clock: &dyn Clock,
     registry: &Registry,

@@ -1,7 +1,9 @@
 //! Collections, documents, revisions: the document model, and all SQL of documents.
 //!
 //! A [`Registry`] holds the compiled collections. [`DocumentRepository`] is the one place that
-//! documents are read from, [`DocumentsService`] the one that they are written through.
+//! documents are read from, [`DocumentsService`] the one that they are written through. [`examine`]
+//! says whether what is stored agrees with itself, and [`repair`] sees to it; [`Settings`] are kept
+//! beside.
 //!
 //! # Invariants
 //!
@@ -22,12 +24,15 @@ mod physical;
 mod projection;
 mod query;
 mod registry;
+mod repair;
 mod repository;
 mod rewrite;
 mod service;
+mod settings;
 mod slug;
 mod sql;
 mod standing;
+mod sweep;
 mod validate;
 
 pub use collection::{Collection, Field};
@@ -38,12 +43,17 @@ pub use definition::{
 pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time};
 pub use error::{DocumentError, Referrer, Result};
-pub use install::{InstallError, Installed, drop_obsolete, install, is_empty, stored_definitions};
+pub use install::{
+    InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
+};
 pub use physical::{Column, Direction, Index, State};
 pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
+pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
 pub use service::{DocumentsService, Input, Member, Permissions, Precondition, Written};
+pub use settings::{Setting, Settings, SettingsError, Shown};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
+pub use sweep::{Swept, sweep};
 pub use validate::FieldError;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     collection::{Field, FieldKind, Shape},
-    definition::{CollectionDefinition, ColumnType, DefinitionError, DefinitionProblem},
+    definition::{CollectionDefinition, ColumnType, DefinitionError, DefinitionProblem, ORDER_KEY},
 };
 
 /// Which rows of a collection a list shows, and an index covers.
@@ -105,6 +105,12 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// The system key of a name among documents of a shape, unless one of their fields is meant.
+    pub(crate) fn system_of(shape: &Shape, name: &str, state: State) -> Option<Self> {
+        let is_field = name == ORDER_KEY && shape.public_field_at(name).is_some();
+        Self::system(name, state).filter(|_| !is_field)
+    }
+
     /// The column that a system key stands for among the rows of a state.
     pub(crate) fn system(name: &str, state: State) -> Option<Self> {
         use ColumnType::{Integer, Text};
@@ -113,6 +119,7 @@ impl Key {
             ("slug", _) => ("slug", Text, true, false),
             ("locale", _) => ("locale", Text, false, false),
             ("parent", _) => ("parent_root_id", Text, false, false),
+            (ORDER_KEY, _) => ("sort_order", Integer, false, false),
             ("version", _) => ("version_number", Integer, false, false),
             ("createdAt", _) => ("created_at", Integer, false, true),
             // Trash stamps both with one moment, and its index is over the other.
@@ -277,7 +284,7 @@ impl Physical {
                     problems.push(DefinitionProblem::new("indexes", message));
                     return;
                 }
-                match Key::system(bare, state).or_else(|| field.and_then(Key::field)) {
+                match Key::system_of(shape, bare, state).or_else(|| field.and_then(Key::field)) {
                     Some(key) => keys.push((key, direction)),
                     None => {
                         let message =

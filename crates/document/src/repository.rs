@@ -1,5 +1,7 @@
 //! The one place that documents are read from.
 
+mod family;
+
 use std::sync::Arc;
 
 use stratus_access::Action;
@@ -12,7 +14,7 @@ use crate::{
     physical::State,
     query::{self, Cursor, ListQuery, MAX_LIMIT, Plan, Viewer},
     registry::Registry,
-    sql::{Base, Builder, right_to_read},
+    sql::{Base, Builder, Rights, right_to_read},
 };
 
 /// How a single document is asked for.
@@ -221,14 +223,9 @@ impl DocumentRepository {
         limit: u32,
         skip: u32,
     ) -> Statement {
-        let having = |action| {
-            let named = self.registry.collections().filter(|it| it.allows(&scope.caller, action));
-            serde_json::Value::from(named.map(|it| it.name()).collect::<Vec<_>>()).to_string()
-        };
         let rights = scope.rights();
-        let (reading, updating) = (having(Action::Read), having(Action::Update));
-        let (reading, updating) = (Base::Among(&reading), Base::Among(&updating));
-        let now = self.clock.now();
+        let (reading, updating) =
+            (self.collections_for(scope, Action::Read), self.collections_for(scope, Action::Update));
         let mut sql = Builder::default();
         sql.push(
             "SELECT d.type_id AS type_id, d.root_id AS root_id, d.slug AS slug, r.field_name AS field_name, \
@@ -250,11 +247,7 @@ impl DocumentRepository {
             sql.push(" AND ");
             named(&mut sql, self.registry.strong_fields());
         }
-        sql.granted(reading, &[], &rights).push(" AND ((d.is_published = 1");
-        sql.window(State::Published, now)
-            .push(") OR ")
-            .permitted(updating, Action::Update, &rights)
-            .push(")");
+        self.seen(&mut sql, &reading, &updating, &rights);
         sql.push(" ORDER BY r.from_document_id, r.field_name, r.ordinal LIMIT ").bind(limit);
         sql.push(" OFFSET ").bind(skip);
         sql.finish()
@@ -276,6 +269,20 @@ impl DocumentRepository {
             Err(DocumentError::Denied { .. }) => Err(DocumentError::NotFound),
             other => other.map(drop),
         }
+    }
+
+    /// The collections whose grants give the caller a right, as a JSON list.
+    fn collections_for(&self, scope: &Scope, action: Action) -> String {
+        let named = self.registry.collections().filter(|it| it.allows(&scope.caller, action));
+        serde_json::Value::from(named.map(|it| it.name()).collect::<Vec<_>>()).to_string()
+    }
+
+    /// Live rows `d` of any collection that the caller sees: drafts of what they may update, and
+    /// what is public of the rest.
+    fn seen(&self, sql: &mut Builder, reading: &str, updating: &str, rights: &Rights) {
+        sql.granted(Base::Among(reading), &[], rights).push(" AND ((d.is_published = 1");
+        sql.window(State::Published, self.clock.now()).push(") OR ");
+        sql.permitted(Base::Among(updating), Action::Update, rights).push(")");
     }
 
     fn in_view(&self, sql: &mut Builder, scope: &Scope, collection: &Collection, view: &View) {

@@ -6,8 +6,13 @@
 
 mod content;
 mod create;
+mod duplicate;
+mod erase;
+mod failure;
+mod guards;
 mod lifecycle;
 mod permissions;
+mod place;
 mod save;
 mod state;
 mod write;
@@ -70,6 +75,10 @@ pub struct Input {
     pub expire_at: Member<Timestamp>,
     /// The id of its parent, of the same collection.
     pub parent: Member<String>,
+    /// Where it stands among its siblings, 0 where nothing is said.
+    pub order: Member<i64>,
+    /// The id of a document of the same collection whose translation it is.
+    pub translation_of: Member<String>,
     /// Publish it in the same write.
     pub publish: bool,
     /// Its fields: the whole of them, or a merge patch (RFC 7396).

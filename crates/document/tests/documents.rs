@@ -8,6 +8,12 @@ mod concurrency;
 mod definitions;
 #[path = "documents/doctor.rs"]
 mod doctor;
+#[path = "documents/duplicates.rs"]
+mod duplicates;
+#[path = "documents/erasing.rs"]
+mod erasing;
+#[path = "documents/family.rs"]
+mod family;
 #[path = "documents/faults.rs"]
 mod faults;
 #[path = "documents/fixture.rs"]
@@ -22,6 +28,12 @@ mod lists;
 mod permissions;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/settings.rs"]
+mod settings;
+#[path = "documents/sweeping.rs"]
+mod sweeping;
+#[path = "documents/translations.rs"]
+mod translations;
 #[path = "documents/values.rs"]
 mod values;
 #[path = "documents/windows.rs"]

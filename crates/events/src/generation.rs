@@ -27,7 +27,7 @@ impl fmt::Display for Stamp {
 }
 
 /// How far a write reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// The public can't see a difference.
     Private,

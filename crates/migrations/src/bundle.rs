@@ -32,7 +32,7 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             id: 4,
             name: "0004_trees_and_windows",
             sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
-            checksum: "978e154395e43fd25c86df8d89be87ab5f85844a9dd14a280da086371a967318",
+            checksum: "269a6fcd0f3db77582d8249398a55ef2fd0ba14277c9195dbe81916a53f8d977",
         },
     ],
 };

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use stratus_storage::{Clock, Consistency, Database, Statement};
+use stratus_storage::{Clock, Consistency, Database, Session, Statement};
 
 use crate::{
     MigrationError,
-    schema::{Kind, Wanted, ensure, index_names, is_name},
+    schema::{Kind, Wanted, ensure, index_names, is_name, missing},
 };
 
 /// An index that some collection needs.
@@ -19,8 +19,23 @@ pub struct IndexDefinition {
     pub sql: String,
 }
 
+/// How far the building of indexes has come: told once when one is begun, and once when it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IndexProgress<'a> {
+    /// The index.
+    pub name: &'a str,
+    /// Which one it is, counted from 1.
+    pub number: usize,
+    /// How many there are to build.
+    pub of: usize,
+    /// How many rows `documents` has: each of them is looked at.
+    pub documents: i64,
+    /// How many milliseconds it took; `None` when it is begun.
+    pub took: Option<i64>,
+}
+
 impl IndexDefinition {
-    fn check(&self) -> Result<(), MigrationError> {
+    pub(crate) fn check(&self) -> Result<(), MigrationError> {
         let Self { name, sql } = self;
         let invalid = |reason| Err(MigrationError::InvalidDefinition { name: name.clone(), reason });
         if !is_name(name, "ix_") {
@@ -51,12 +66,48 @@ pub async fn ensure_indexes(
     clock: &dyn Clock,
     indexes: &[IndexDefinition],
 ) -> Result<Vec<String>, MigrationError> {
-    for index in indexes {
-        index.check()?;
+    ensure(database, clock, Kind::Index, &all_wanted(indexes)?).await
+}
+
+/// Does the same, and tells how far it is. Each index over documents that are there is a batch of
+/// its own: none of them holds up writers for as long as all of them would, and what was built
+/// before a failure or a kill stays.
+///
+/// # Errors
+///
+/// Those of [`ensure_indexes`]; those before the one that failed are there.
+pub async fn build_indexes(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    indexes: &[IndexDefinition],
+    progress: &mut (dyn FnMut(IndexProgress<'_>) + Send),
+) -> Result<Vec<String>, MigrationError> {
+    let wanted = all_wanted(indexes)?;
+    let session = database.session(Consistency::Primary);
+    let missing = missing(&*session, Kind::Index, &wanted).await?;
+    // An index over nothing is made at once, and a new database needs dozens.
+    let documents = if missing.is_empty() { 0 } else { count_documents(&*session).await? };
+    let mut built = Vec::new();
+    let of = if documents > 0 { missing.len() } else { 0 };
+    for (number, index) in (1..=of).zip(&missing) {
+        let told = IndexProgress { name: &index.name, number, of, documents, took: None };
+        let since = clock.now();
+        progress(told);
+        built.extend(ensure(database, clock, Kind::Index, std::slice::from_ref(index)).await?);
+        progress(IndexProgress { took: Some(clock.now() - since), ..told });
     }
-    let wanted: Vec<_> =
-        indexes.iter().map(|it| Wanted { name: it.name.clone(), definition: it.sql.clone() }).collect();
-    ensure(database, clock, Kind::Index, &wanted).await
+    built.extend(ensure(database, clock, Kind::Index, &wanted).await?);
+    Ok(built)
+}
+
+fn all_wanted(indexes: &[IndexDefinition]) -> Result<Vec<Wanted>, MigrationError> {
+    let wanted = |it: &IndexDefinition| Wanted { name: it.name.clone(), definition: it.sql.clone() };
+    indexes.iter().map(|it| it.check().map(|()| wanted(it))).collect()
+}
+
+async fn count_documents(session: &dyn Session) -> Result<i64, MigrationError> {
+    let rows = session.query(&Statement::bare("SELECT count(*) AS documents FROM documents")).await?;
+    Ok(rows.first().map(|row| row.integer(0)).transpose()?.unwrap_or_default())
 }
 
 /// The names of the indexes `ix_…` that are there and that are not among those needed.

@@ -24,6 +24,16 @@ pub(crate) enum Kind {
     Index,
 }
 
+impl Kind {
+    /// Its name in `schema_state`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Column => "column",
+            Self::Index => "index",
+        }
+    }
+}
+
 /// Adds what is missing, and records it; returns the names of what this call added.
 pub(crate) async fn ensure(
     database: &dyn Database,
@@ -51,6 +61,16 @@ pub(crate) fn is_name(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(plain))
 }
 
+/// What is missing of what is wanted, which must not be in conflict with what is there.
+pub(crate) async fn missing(
+    session: &dyn Session,
+    kind: Kind,
+    wanted: &[Wanted],
+) -> Result<Vec<Wanted>, MigrationError> {
+    let schema = Schema::read(session).await?;
+    Ok(schema.plan(kind, wanted)?.missing.into_iter().cloned().collect())
+}
+
 async fn add_missing(
     session: &dyn Session,
     clock: &dyn Clock,
@@ -71,22 +91,23 @@ async fn add_missing(
     Ok(plan.missing.iter().map(|it| it.name.clone()).collect())
 }
 
-fn creation(kind: Kind, wanted: &Wanted) -> Statement {
+pub(crate) fn creation(kind: Kind, wanted: &Wanted) -> Statement {
     Statement::bare(match kind {
         Kind::Column => format!("ALTER TABLE documents ADD COLUMN {}", wanted.definition),
         Kind::Index => wanted.definition.clone(),
     })
 }
 
-fn record(kind: Kind, Wanted { name, definition }: &Wanted, clock: &dyn Clock) -> Statement {
-    let kind = match kind {
-        Kind::Column => "column",
-        Kind::Index => "index",
-    };
+pub(crate) fn record(kind: Kind, Wanted { name, definition }: &Wanted, clock: &dyn Clock) -> Statement {
     Statement::new(
         "INSERT INTO schema_state (name, kind, definition, created_at) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, definition = excluded.definition",
-        vec![name.as_str().into(), kind.into(), definition.as_str().into(), Value::Integer(clock.now())],
+        vec![
+            name.as_str().into(),
+            kind.name().into(),
+            definition.as_str().into(),
+            Value::Integer(clock.now()),
+        ],
     )
 }
 

@@ -63,8 +63,32 @@ const DOCTOR_EXAMPLES: &str = "\
 Examples:
   stratus doctor
   stratus doctor --data /var/lib/stratus
+  stratus doctor --fix
 
-Ends with 3 when it finds something. Nothing is changed, and a server may be running meanwhile.";
+Prints `clean`, or what it finds with what helps against it, and ends with 3 then. Without --fix
+nothing is changed. With it, what has one answer is repaired: flags follow from version numbers, facets
+and references from the content, generations from the log, columns and indexes from the definitions.
+A server may be running meanwhile; copy the database first all the same.";
+
+const SETTINGS_EXAMPLES: &str = "\
+Examples:
+  stratus settings list
+  stratus settings get site name
+  stratus settings set site name '\"My site\"'
+  stratus settings set mail retry '{\"times\": 3}'
+  stratus settings remove site name
+
+A value is JSON, up to 64 KiB: a text stands in quotes, and those in the shell's. Settings that hold
+credentials, and the program's own notes, are listed without their values.";
+
+const SWEEP_EXAMPLES: &str = "\
+Examples:
+  stratus sweep
+  stratus sweep --data /var/lib/stratus
+
+What is published for a time becomes visible and invisible by itself; a sweep records in the log when
+that happened, for those who follow it. `stratus serve` sweeps by itself, every --sweep-interval
+seconds. Several may sweep at once: each window is recorded once.";
 
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
@@ -123,7 +147,59 @@ pub(crate) enum Command {
     Collections(CollectionsCommand),
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
-    Doctor,
+    Doctor(Doctor),
+    /// Record in the log which publish windows have opened and closed
+    #[command(after_help = SWEEP_EXAMPLES)]
+    Sweep,
+    /// Look at settings, or change them
+    #[command(subcommand, after_help = SETTINGS_EXAMPLES)]
+    Settings(SettingsCommand),
+}
+
+/// What to do with settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SettingsCommand {
+    /// List settings by name, with their values
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    List {
+        /// Only those of this category
+        category: Option<String>,
+    },
+    /// Print the value of a setting as JSON; fails if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Get {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
+    /// Set a setting; makes the database if there is none
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Set {
+        /// Its category: a lower-case letter, then lower-case letters, digits, `_`, `.` and `-`
+        category: String,
+        /// Its key, of the same
+        key: String,
+        /// Its value, as JSON
+        #[arg(allow_negative_numbers = true)]
+        value: String,
+    },
+    /// Remove a setting
+    #[command(after_help = SETTINGS_EXAMPLES)]
+    Remove {
+        /// Its category
+        category: String,
+        /// Its key
+        key: String,
+    },
+}
+
+/// How to examine.
+#[derive(Args, Debug)]
+pub(crate) struct Doctor {
+    /// Repair what can be repaired without guessing, and examine again
+    #[arg(long)]
+    pub(crate) fix: bool,
 }
 
 /// How to serve.
@@ -154,6 +230,10 @@ pub(crate) struct Serve {
     /// How long a request may take
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) request_timeout: Duration,
+
+    /// How often to record which publish windows have opened and closed; 0 is never
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_or_never)]
+    pub(crate) sweep_interval: Duration,
 
     /// Refuse what Cloudflare D1 refuses, to try out here what shall run there
     #[arg(long)]
@@ -217,4 +297,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Ok(seconds) if seconds > 0 => Ok(Duration::from_secs(seconds.into())),
         _ => Err("give a whole number of seconds, 1 or more".to_owned()),
     }
+}
+
+fn seconds_or_never(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u32>().map_err(|_| "give a whole number of seconds, or 0".to_owned())?;
+    Ok(Duration::from_secs(seconds.into()))
 }

@@ -25,7 +25,9 @@ mod prepare;
 mod resources;
 mod serve;
 mod server;
+mod settings;
 mod signals;
+mod sweep;
 mod token;
 
 use std::process::ExitCode;
@@ -58,6 +60,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Collections(CollectionsCommand::Check { folder }) => {
             collections::check(folder.as_deref().or(global.collections.as_deref()))
         }
-        Command::Doctor => doctor::run(global),
+        Command::Sweep => sweep::run(global),
+        Command::Settings(command) => settings::run(global, command),
+        Command::Doctor(options) => doctor::run(global, options),
     }
 }

@@ -1,7 +1,7 @@
 //! `stratus migrate`: what is applied, and applying it.
 
 use stratus_document::{Registry, format_time, rewrite_outdated};
-use stratus_migrations::MigrationState;
+use stratus_migrations::{IndexProgress, MigrationState};
 use stratus_sqlite::SqliteOptions;
 use stratus_storage::Database;
 
@@ -49,7 +49,9 @@ pub(crate) fn up(global: &Global) -> anyhow::Result<Outcome> {
             None => prepare::stored(&database).await?,
         };
         let prepared = match &registry {
-            Some(registry) => prepare::prepare(&database, &SystemClock, registry, Obsolete::Drop).await?,
+            Some(registry) => {
+                prepare::prepare(&database, &SystemClock, registry, Obsolete::Drop, &mut tell_index).await?
+            }
             None => {
                 output::line("no definitions are stored or given; columns and indexes come with them");
                 Prepared::default()
@@ -62,6 +64,18 @@ pub(crate) fn up(global: &Global) -> anyhow::Result<Outcome> {
         database.close()?;
         Ok(Outcome::Done)
     })
+}
+
+/// Said before it is begun: of a large table it is what there is to wait for.
+fn tell_index(it: IndexProgress<'_>) {
+    let IndexProgress { name, number, of, documents, took } = it;
+    match took {
+        None => {
+            let documents = count(usize::try_from(documents).unwrap_or(usize::MAX), "row", "rows");
+            output::line(format_args!("index {number} of {of}: {name} over {documents}"));
+        }
+        Some(milliseconds) => tracing::info!(name, number, of, documents, milliseconds, "index built"),
+    }
 }
 
 fn tell(applied: usize, prepared: &Prepared) {

@@ -1,9 +1,9 @@
 //! What a database needs before it is used: migrations, definitions, columns and indexes.
 
 use anyhow::{Context as _, anyhow, bail};
-use stratus_document::{Installed, Registry, drop_obsolete, install, stored_definitions};
+use stratus_document::{Installed, Registry, drop_obsolete, install_observed, stored_definitions};
 use stratus_migrations::{
-    CORE, DOCUMENTS, EVENTS, MigrationError, MigrationSet, Status, apply, status as status_of,
+    CORE, DOCUMENTS, EVENTS, IndexProgress, MigrationError, MigrationSet, Status, apply, status as status_of,
 };
 use stratus_storage::{Clock, Database};
 
@@ -41,7 +41,9 @@ pub(crate) async fn require_migrated(database: &dyn Database) -> anyhow::Result<
 
 /// The definitions that the database was last served with; `None` if there are none.
 pub(crate) async fn stored(database: &dyn Database) -> anyhow::Result<Option<Registry>> {
-    let definitions = stored_definitions(database).await.context("the stored definitions can't be used")?;
+    let definitions = stored_definitions(database)
+        .await
+        .context("the stored definitions can't be used; give --collections")?;
     if definitions.is_empty() {
         return Ok(None);
     }
@@ -59,14 +61,17 @@ pub(crate) struct Prepared {
     pub(crate) dropped: Vec<String>,
 }
 
-/// Adds the columns and indexes that a registry needs, and stores its definitions.
+/// Adds the columns and indexes that a registry needs, and stores its definitions. Tells of each
+/// index over documents that are there: on many it takes a while.
 pub(crate) async fn prepare(
     database: &dyn Database,
     clock: &dyn Clock,
     registry: &Registry,
     obsolete: Obsolete,
+    progress: &mut (dyn FnMut(IndexProgress<'_>) + Send),
 ) -> anyhow::Result<Prepared> {
-    let installed = install(database, clock, registry).await.context("the collections can't be installed")?;
+    let installed = install_observed(database, clock, registry, progress).await;
+    let installed = installed.context("the collections can't be installed")?;
     let dropped = match obsolete {
         Obsolete::Keep => Vec::new(),
         Obsolete::Drop => drop_obsolete(database, registry).await.context("old indexes can't be dropped")?,

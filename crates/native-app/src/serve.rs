@@ -12,7 +12,8 @@ use std::{
 
 use anyhow::{Context as _, anyhow};
 use stratus_api::{AdminToken, Api, ApiParts, Readiness, Tenants};
-use stratus_document::{DocumentsService, Registry};
+use stratus_document::{DocumentsService, Registry, Settings};
+use stratus_migrations::IndexProgress;
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 use stratus_storage::{Clock, Database, Entropy};
 use tokio::{
@@ -30,6 +31,7 @@ use crate::{
     resources,
     server::{self, Handler},
     signals::Signals,
+    sweep::Sweeper,
     token,
 };
 
@@ -57,13 +59,14 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     let socket = address::bind(options.listen)?;
     let sqlite = open(&global.data, options)?;
     let ready = Arc::new(AtomicBool::new(false));
-    let api = build(global, options, given, Arc::new(sqlite.clone()), ready.clone()).await?;
+    let (api, sweeper) = build(global, options, given, Arc::new(sqlite.clone()), ready.clone()).await?;
     ready.store(true, Ordering::Release);
 
     let mut signals = Signals::listen().context("signals can't be listened to")?;
     let listener = address::listen(socket, options.listen)?;
     let address = listener.local_addr().context("the listener has no address")?;
     output::line(format_args!("listening on http://{address}"));
+    let sweeps = sweeper.start(options.sweep_interval);
     let asked_to_stop = async move {
         let signal = signals.next().await;
         tracing::info!(signal, "stopping; requests in flight may finish");
@@ -73,6 +76,7 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     };
     let handler = Handler { api, deadline: options.request_timeout };
     server::serve(listener, handler, resources::connections(), asked_to_stop).await;
+    sweeps.stop().await;
     close(sqlite).await
 }
 
@@ -102,7 +106,7 @@ async fn build(
     given: Given,
     database: Arc<dyn Database>,
     readiness: Arc<dyn Readiness>,
-) -> anyhow::Result<Api> {
+) -> anyhow::Result<(Api, Sweeper)> {
     let Given { definitions, admin, tenants } = given;
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let registry = Arc::new(bring_up(&*database, &*clock, definitions, global).await?);
@@ -112,11 +116,18 @@ async fn build(
         let documents = demo::load(&database, &registry, &*clock, &entropy).await?;
         tracing::info!(documents, "the demo is there");
     }
-    let authenticator = token::authenticator(admin.as_ref(), &*database, &*clock, &*entropy).await?;
+    let sweeper = Sweeper {
+        database: Arc::clone(&database),
+        registry: Arc::clone(&registry),
+        clock: Arc::clone(&clock),
+        entropy: Arc::clone(&entropy),
+    };
+    let settings = Settings::new(Arc::clone(&database), Arc::clone(&clock), Arc::clone(&entropy));
+    let authenticator = token::authenticator(admin.as_ref(), &settings, &*entropy).await?;
     let service =
         DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
     let body_limit = options.body_limit;
-    Ok(Api::new(ApiParts {
+    let api = Api::new(ApiParts {
         service,
         database,
         clock,
@@ -125,7 +136,8 @@ async fn build(
         tenants,
         body_limit,
         readiness,
-    }))
+    });
+    Ok((api, sweeper))
 }
 
 fn read_tenants(path: &Path) -> anyhow::Result<Tenants> {
@@ -160,7 +172,7 @@ async fn bring_up(
         None => prepare::stored(database).await?.ok_or_else(no_definitions)?,
     };
     let obsolete = if global.collections.is_some() { Obsolete::Drop } else { Obsolete::Keep };
-    let prepared = prepare::prepare(database, clock, &registry, obsolete).await?;
+    let prepared = prepare::prepare(database, clock, &registry, obsolete, &mut log_index).await?;
     let installed = &prepared.installed;
     if !(installed.columns.is_empty() && installed.indexes.is_empty()) {
         let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
@@ -175,6 +187,15 @@ async fn bring_up(
         tracing::info!(name, "dropped a column or an index that no collection needs");
     }
     Ok(registry)
+}
+
+/// Why a start takes long, while it does.
+fn log_index(it: IndexProgress<'_>) {
+    let IndexProgress { name, number, of, documents, took } = it;
+    match took {
+        None => tracing::info!(name, number, of, documents, "building an index"),
+        Some(milliseconds) => tracing::info!(name, number, of, documents, milliseconds, "index built"),
+    }
 }
 
 fn no_definitions() -> anyhow::Error {

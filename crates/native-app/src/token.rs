@@ -4,9 +4,10 @@ use std::env;
 
 use anyhow::{Context as _, bail};
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use serde_json::Value as Json;
+use stratus_access::Principal;
 use stratus_api::{AdminToken, Authenticator, digest_token};
-use stratus_storage::{Clock, Consistency, Database, Entropy, Statement, Value};
+use stratus_document::{Settings, SettingsError};
+use stratus_storage::Entropy;
 
 use crate::output;
 
@@ -29,52 +30,40 @@ pub(crate) fn given() -> anyhow::Result<Option<AdminToken>> {
 /// new one, which is shown once.
 pub(crate) async fn authenticator(
     given: Option<&AdminToken>,
-    database: &dyn Database,
-    clock: &dyn Clock,
+    settings: &Settings,
     entropy: &dyn Entropy,
 ) -> anyhow::Result<Authenticator> {
     if let Some(token) = given {
         return Ok(Authenticator::with_admin(token));
     }
-    let digest = match stored(database).await? {
+    let digest = match stored(settings).await? {
         Some(digest) => digest,
-        None => make(database, clock, entropy).await?,
+        None => make(settings, entropy).await?,
     };
-    let broken = || format!("the setting `{CATEGORY}/{KEY}` is damaged: set {VARIABLE} instead");
-    Authenticator::with_admin_digest(&digest).with_context(broken)
+    Authenticator::with_admin_digest(&digest).with_context(damaged)
 }
 
-async fn stored(database: &dyn Database) -> anyhow::Result<Option<String>> {
-    let select = Statement::new(
-        "SELECT value FROM settings WHERE category = ?1 AND key = ?2",
-        vec![CATEGORY.into(), KEY.into()],
-    );
-    let rows = database.session(Consistency::Primary).query(&select).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let value: Json = serde_json::from_str(row.text(0)?).unwrap_or_default();
-    Ok(Some(value.as_str().unwrap_or_default().to_owned()))
+async fn stored(settings: &Settings) -> anyhow::Result<Option<String>> {
+    match settings.get(CATEGORY, KEY).await {
+        // Not the reason as well: it may repeat what is stored.
+        Err(SettingsError::Mismatch { .. }) => bail!(damaged()),
+        other => other.context("the digest of the admin token can't be read"),
+    }
+}
+
+fn damaged() -> String {
+    format!("the setting `{CATEGORY}/{KEY}` is damaged: set {VARIABLE} instead, or remove it for a new token")
 }
 
 /// Makes a token, keeps its digest, and shows it. Of two programs that start at once one does.
-async fn make(database: &dyn Database, clock: &dyn Clock, entropy: &dyn Entropy) -> anyhow::Result<String> {
+async fn make(settings: &Settings, entropy: &dyn Entropy) -> anyhow::Result<String> {
     let mut secret = [0; 32];
     entropy.fill(&mut secret);
     let token = Base64UrlUnpadded::encode_string(&secret);
     let digest = digest_token(&token);
-    let insert = Statement::new(
-        "INSERT INTO settings (category, key, value, updated_at) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT DO NOTHING RETURNING 1 AS made",
-        vec![
-            CATEGORY.into(),
-            KEY.into(),
-            Json::from(digest.as_str()).to_string().into(),
-            Value::Integer(clock.now()),
-        ],
-    );
-    let answers = database.session(Consistency::Primary).batch(&[insert]).await?;
-    if answers.first().is_some_and(|rows| !rows.is_empty()) {
+    if settings.set_if_absent(&Principal::admin(), CATEGORY, KEY, &digest).await? {
         output::notice(format_args!("admin token (shown once): {token}"));
         return Ok(digest);
     }
-    stored(database).await?.context("another program made an admin token and took it back")
+    stored(settings).await?.context("another program made an admin token and took it back")
 }

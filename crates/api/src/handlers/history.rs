@@ -1,8 +1,8 @@
-//! The versions of a document, and who refers to it.
+//! The versions of a document, its translations, and who refers to it.
 
 use axum::response::Response;
 use stratus_access::Action;
-use stratus_document::DocumentError;
+use stratus_document::{Collection, DocumentError, State};
 
 use crate::{
     answer::{self, Audience},
@@ -58,10 +58,23 @@ pub(crate) async fn referrers(mut call: Call) -> Result<Response, Problem> {
     let (referrers, next) = found.map_err(|it| call.refuse(it))?;
     let pages = Pages { next: next.map(|it| it.to_string()), prev: None };
     let body = wire::list(&referrers, &pages, wire::push_referrer)?;
-    let audience = if collection.allows(call.caller(), Action::Update) {
-        Audience::Caller
-    } else {
-        Audience::of(call.caller(), stratus_document::State::Published)
-    };
-    Ok(answer::body(body, audience, &known))
+    Ok(answer::body(body, audience(&call, &collection), &known))
+}
+
+/// `GET …/{id}/translations`: a document and its translations, as far as the caller may see them.
+pub(crate) async fn translations(mut call: Call) -> Result<Response, Problem> {
+    let collection = call.collection().await?;
+    call.no_params()?;
+    let known = call.take_freshness()?;
+    let found = call.repository().translations(call.scope(), collection.name(), call.id()).await;
+    let found = found.map_err(|it| call.refuse(it))?;
+    let push = |body: &mut String, document: &_| wire::push_document(body, document, None);
+    let body = wire::list(&found, &Pages::default(), push)?;
+    Ok(answer::body(body, audience(&call, &collection), &known))
+}
+
+/// Callers who may update see drafts.
+fn audience(call: &Call, collection: &Collection) -> Audience {
+    let is_editor = collection.allows(call.caller(), Action::Update);
+    Audience::of(call.caller(), if is_editor { State::Draft } else { State::Published })
 }

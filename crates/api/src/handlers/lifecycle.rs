@@ -1,4 +1,4 @@
-//! Publish, unpublish, trash, recover.
+//! Publish, unpublish, trash, recover, erase.
 
 use axum::{body::Body, response::Response};
 use http::StatusCode;
@@ -48,4 +48,14 @@ pub(crate) async fn trash(call: Call) -> Result<Response, Problem> {
     let precondition = call.precondition()?;
     let written = call.service().trash(call.scope(), collection.name(), call.id(), &precondition).await;
     Ok(answer::gone(&call, &written.map_err(|it| call.refuse(it))?))
+}
+
+/// `POST /api/{collection}/{id}/erase`: leaves nothing of a document.
+pub(crate) async fn erase(call: Call, body: Body) -> Result<Response, Problem> {
+    let collection = call.collection_for(Action::Manage).await?;
+    call.no_params()?;
+    let precondition = call.precondition()?;
+    input::nothing(body::read_optional_json(call.headers(), body, call.body_limit()).await?)?;
+    let erased = call.service().erase(call.scope(), collection.name(), call.id(), &precondition).await;
+    Ok(answer::erased(&erased.map_err(|it| call.refuse(it))?))
 }

@@ -15,7 +15,7 @@ fn members_mean_what_they_say() {
     assert_eq!(document(json!({})).unwrap(), Input::default());
     let body = json!({
         "slug": "a", "locale": "pt-BR", "publishAt": "2026-11-21T08:00:00.5Z", "expireAt": null,
-        "parent": "p", "publish": true, "fields": {"title": null}
+        "parent": "p", "order": -3, "translationOf": "t", "publish": true, "fields": {"title": null}
     });
     let expected = Input {
         slug: Member::Value("a".to_owned()),
@@ -23,12 +23,16 @@ fn members_mean_what_they_say() {
         publish_at: Member::Value(1_795_248_000_500),
         expire_at: Member::Null,
         parent: Member::Value("p".to_owned()),
+        order: Member::Value(-3),
+        translation_of: Member::Value("t".to_owned()),
         publish: true,
         fields: json!({"title": null}).as_object().cloned(),
     };
     assert_eq!(document(body).unwrap(), expected);
-    let nulls = document(json!({"slug": null, "parent": null, "publish": false})).unwrap();
+    let nulls = json!({"slug": null, "parent": null, "order": null, "translationOf": null, "publish": false});
+    let nulls = document(nulls).unwrap();
     assert_eq!((nulls.slug, nulls.parent, nulls.publish), (Member::Null, Member::Null, false));
+    assert_eq!((nulls.order, nulls.translation_of), (Member::Null, Member::Null));
 }
 
 #[test]
@@ -42,7 +46,9 @@ fn what_is_no_object_is_refused() {
 fn unknown_members_are_named() {
     check(json!({"title": "x", "fields": {}, "a/b~c": 1}), Code::UnknownMember, &["/title", "/a~1b~0c"]);
     check(json!({"tenantId": "b", "slug": 1}), Code::UnknownMember, &["/tenantId"]);
-    for system in ["id", "type", "status", "version", "createdAt", "updatedAt", "publishedAt"] {
+    for system in
+        ["id", "translationGroup", "type", "status", "version", "createdAt", "updatedAt", "publishedAt"]
+    {
         check(json!({ system: "x" }), Code::UnknownMember, &[&format!("/{system}")]);
     }
     let many: Map<String, Value> =
@@ -54,9 +60,19 @@ fn unknown_members_are_named() {
 fn wrong_types_are_all_named() {
     let body = json!({
         "slug": 1, "locale": null, "publishAt": "tomorrow", "expireAt": 1_790_000_000_000_i64,
-        "parent": {}, "publish": "true", "fields": null
+        "parent": {}, "order": 1.5, "translationOf": 1, "publish": "true", "fields": null
     });
-    let all = ["/slug", "/locale", "/publishAt", "/expireAt", "/parent", "/publish", "/fields"];
+    let all = [
+        "/slug",
+        "/locale",
+        "/publishAt",
+        "/expireAt",
+        "/parent",
+        "/order",
+        "/translationOf",
+        "/publish",
+        "/fields",
+    ];
     check(body, Code::ValidationFailed, &all);
     for time in ["", "2026-02-30T00:00:00Z", "2026-11-21", "2026-11-21T25:00:00Z", "2026-11-21T08:00:00"] {
         check(json!({ "publishAt": time }), Code::ValidationFailed, &["/publishAt"]);

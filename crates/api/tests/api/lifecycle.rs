@@ -76,8 +76,6 @@ async fn a_step_takes_nothing() {
         (ask("POST", "/api/pages/x/publish").admin(), 404, "not_found"),
         (delete(&format!("/api/pages/{id}")), 401, "unauthorized"),
         (delete("/api/pages/x").admin(), 404, "not_found"),
-        (post(&format!("/api/pages/{id}/erase"), json!({})).admin(), 404, "not_found"),
-        (post(&format!("/api/pages/{id}/duplicate"), json!({})).admin(), 404, "not_found"),
     ];
     check_refusals(&app, cases).await;
     assert_eq!(app.ask(ask("POST", &uri).with(json.0, json.1).raw("{}").admin()).await.status, 200);

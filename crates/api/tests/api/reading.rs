@@ -24,6 +24,11 @@ async fn a_document_on_the_wire() {
     let child = app.make("pages", json!({"slug": "c", "parent": plain, "fields": {"title": "C"}})).await;
     let read = app.ask(get(&format!("/api/pages/{child}?state=draft")).admin()).await;
     insta::assert_snapshot!(read.text().replace(&plain, "<parent>").replace(&child, "<id>"));
+    let body = json!({"parent": plain, "order": -2, "translationOf": child, "locale": "pl", "fields": {}});
+    let polish = app.make("pages", body).await;
+    let read = app.ask(get(&format!("/api/pages/{polish}?state=draft")).admin()).await;
+    let text = read.text().replace(&plain, "<parent>").replace(&child, "<group>").replace(&polish, "<id>");
+    insta::assert_snapshot!(text);
 }
 
 #[tokio::test]
@@ -145,7 +150,7 @@ async fn what_is_not_there() {
         "/api/%ff".to_owned(),
         "/api/posts%2f".to_owned(),
         "/api/posts/".to_owned(),
-        format!("/api/posts/{author}/erase"),
+        format!("/api/posts/{author}/erased"),
         "/openapi.json".to_owned(),
         "/api/".to_owned(),
         "/".to_owned(),

@@ -16,6 +16,8 @@ use crate::{
 pub(crate) const SYSTEM_KEYS: [&str; 9] =
     ["id", "type", "slug", "status", "locale", "version", "createdAt", "updatedAt", "publishedAt"];
 pub(crate) const PARENT_KEY: &str = "parent";
+/// The system key that fields may be named like; then the field is meant.
+pub(crate) const ORDER_KEY: &str = "order";
 
 const MAX_PATTERN_CHARS: usize = 200;
 const MAX_PATTERN_BYTES: usize = 64 * 1024;

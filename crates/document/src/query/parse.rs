@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     collection::{Collection, Field, FieldKind},
-    definition::{ColumnType, FieldType, PARENT_KEY, SYSTEM_KEYS},
+    definition::{ColumnType, FieldType, ORDER_KEY, PARENT_KEY, SYSTEM_KEYS},
     error::{DocumentError, Result},
     physical::{Direction, Index, Key, State, column_type, last_direction},
     slug::is_locale,
@@ -93,7 +93,7 @@ fn filter(collection: &Collection, state: State, raw: &RawFilter) -> Result<Filt
     if raw.value.contains('\0') {
         return Err(DocumentError::parameter(parameter(), "must not contain NUL"));
     }
-    let key = Key::system(&raw.field, state);
+    let key = Key::system_of(collection.shape(), &raw.field, state);
     let field = collection.public_values_at(&raw.field);
     let known = key.is_some() || field.is_some() || raw.field == "status" || raw.field == "type";
     if !known {
@@ -244,10 +244,11 @@ fn sort(collection: &Collection, state: State, text: Option<&str>) -> Result<Sor
         if bare == "type" || bare == "status" && state != State::Draft {
             continue;
         }
-        if Key::system(bare, state).is_none() && field.is_none() {
+        let system = Key::system_of(collection.shape(), bare, state);
+        if system.is_none() && field.is_none() {
             return Err(wrong(format!("names no field to sort by; there are {}", sortable(collection))));
         }
-        let key = Key::system(bare, state).or_else(|| field.and_then(Key::field));
+        let key = system.or_else(|| field.and_then(Key::field));
         let key = key.ok_or_else(|| wrong(format!("`{bare}` has no single value to sort by")))?;
         if keys.iter().any(|(it, _)| it.column == key.column) {
             return Err(wrong(format!("`{bare}` is named twice")));
@@ -343,6 +344,9 @@ fn filterable(collection: &Collection) -> String {
     let mut names = Vec::new();
     for field in collection.fields().iter().filter(|it| !it.definition.private) {
         filterable_in(field, &mut names);
+    }
+    if !names.contains(&ORDER_KEY) {
+        names.push(ORDER_KEY);
     }
     names.into_iter().chain(SYSTEM_KEYS).chain([PARENT_KEY]).collect::<Vec<_>>().join(", ")
 }

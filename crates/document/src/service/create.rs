@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Consistency, mint_uuid_v7};
+use stratus_storage::{Consistency, MAX_SAFE_INTEGER, Rows, Statement, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, Member, Written,
     content::Content,
+    place::{self, Place},
     rights_for,
     state::Stored,
     write::{Subject, Write, status},
@@ -36,12 +37,7 @@ impl DocumentsService {
     /// [`DocumentError::Invalid`] with everything that is wrong; [`DocumentError::SlugTaken`] or
     /// [`DocumentError::NotUnique`] for a value that another document has.
     pub async fn create(&self, scope: &Scope, collection: &str, input: &Input) -> Result<Written> {
-        let collection = self.repository.reach(scope, collection, Action::Create).await?;
-        let publishes = rights_for(input).contains(&Action::Publish);
-        // What does not exist yet has no permissions of its own.
-        if publishes && !collection.allows(&scope.caller, Action::Publish) {
-            return Err(DocumentError::Denied { action: Action::Publish });
-        }
+        let collection = self.creatable(scope, collection, input).await?;
         let empty = Map::new();
         let content = Content::create(collection, input.fields.as_ref().unwrap_or(&empty));
         let content = with_envelope(content, input)?;
@@ -49,28 +45,59 @@ impl DocumentsService {
             Member::Value(_) => None,
             Member::Absent | Member::Null => derived_slug(collection, &content.fields),
         };
-        let Some(base) = base else {
-            return self.create_with(scope, collection, input, &content, input.slug.over(None)).await;
-        };
+        self.make(scope, collection, &New { input, content: &content, base, copy_of: None }).await
+    }
+
+    /// The collection, if the caller may make documents in it. What does not exist yet has no
+    /// permissions of its own.
+    pub(super) async fn creatable(
+        &self,
+        scope: &Scope,
+        name: &str,
+        input: &Input,
+    ) -> Result<&Arc<Collection>> {
+        let collection = self.repository.reach(scope, name, Action::Create).await?;
+        let publishes = rights_for(input).contains(&Action::Publish);
+        if publishes && !collection.allows(&scope.caller, Action::Publish) {
+            return Err(DocumentError::Denied { action: Action::Publish });
+        }
+        if matches!(input.translation_of, Member::Value(_)) {
+            // The original may join the group with this one: it is written, too.
+            self.repository.reach(scope, name, Action::Update).await?;
+        }
+        Ok(collection)
+    }
+
+    /// Makes a document, under another derived slug or with another look at its original as often
+    /// as others get in between.
+    pub(super) async fn make(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        new: &New<'_>,
+    ) -> Result<Written> {
         for attempt in 0..MAX_SLUG_ATTEMPTS {
-            let slug = self.free_slug(scope, collection, input, &base, attempt).await?;
-            match self.create_with(scope, collection, input, &content, Some(slug)).await {
+            let (slug, place) = self.look_round(scope, collection, new, attempt).await?;
+            let joins = place.target.is_some();
+            match self.make_with(scope, collection, new, slug, place).await {
                 // Derived, so it may just as well be another one.
-                Err(DocumentError::SlugTaken { .. }) => {}
+                Err(DocumentError::SlugTaken { .. }) if new.base.is_some() => {}
+                Err(DocumentError::Contended) if joins => {}
                 other => return other,
             }
         }
         Err(DocumentError::Contended)
     }
 
-    async fn create_with(
+    async fn make_with(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
-        input: &Input,
-        content: &Content,
+        new: &New<'_>,
         slug: Option<String>,
+        place: Place,
     ) -> Result<Written> {
+        let New { input, content, .. } = new;
         let mut write = Write::begin(self, scope, collection);
         let id = mint_uuid_v7(&*self.clock, &*self.entropy);
         let document = Document {
@@ -79,8 +106,10 @@ impl DocumentsService {
             type_version: collection.type_version(),
             id,
             slug,
-            locale: input.locale.clone().unwrap_or_else(|| collection.default_locale().to_owned()),
+            locale: new.locale(collection).to_owned(),
             parent: input.parent.over(None),
+            order: place.order,
+            translation_group: place.group.clone(),
             status: status(input.publish),
             version: 1,
             revision: 1,
@@ -93,56 +122,109 @@ impl DocumentsService {
         };
         let row = Stored { document, fields: Map::new(), is_published: input.publish };
         if let Some(parent) = &row.document.parent {
-            write.guard_parent(parent);
+            write.guard_parent(parent, &row.document.id);
         }
         write.insert(&row, content)?;
         write.guard_targets(content);
         let document = row.document;
+        if let Some(source) = new.copy_of {
+            write.copy_permissions(source, &document.id);
+        }
+        let of_target = write.stand(&place, None);
         let subject =
             Subject { id: &document.id, revision: 0, slug: document.slug.as_deref(), content: Some(content) };
-        let reach = if input.publish { Reach::Public } else { Reach::Private };
+        let reach = of_target.max(if input.publish { Reach::Public } else { Reach::Private });
         let changed = content.fields.keys().cloned().collect();
         let bookmark = write.commit(EventKind::Created, reach, 1, Some(changed), &subject).await?;
         Ok(Written { document, bookmark: Some(bookmark) })
     }
 
-    /// The first of a few candidates that no document has: `title`, `title-2`, …; a random suffix
-    /// once these are contested.
-    async fn free_slug(
+    /// Looks for a slug that is free and at what it is to be a translation of, in one round trip,
+    /// or in none.
+    async fn look_round(
         &self,
         scope: &Scope,
         collection: &Collection,
-        input: &Input,
+        new: &New<'_>,
+        attempt: usize,
+    ) -> Result<(Option<String>, Place)> {
+        let slug = new.base.as_deref().map(|base| self.free_slug(scope, collection, new, base, attempt));
+        let original = place::target(scope, collection, new.input);
+        let is_asked = slug.as_ref().is_some_and(|it| it.look.is_some());
+        let looks = slug.iter().filter_map(|it| it.look.clone()).chain(original.clone());
+        let looks: Vec<_> = looks.collect();
+        let session = self.database.session(Consistency::Primary);
+        let mut rows = match looks.as_slice() {
+            [] => Vec::new(),
+            [one] => vec![session.query(one).await?],
+            several => session.batch(several).await?,
+        };
+        let original = original.and_then(|_| rows.pop());
+        let found = rows.first().filter(|_| is_asked).and_then(Rows::first);
+        let found = found.map(|row| row.text(0).map(str::to_owned)).transpose()?;
+        let slug = slug.map(|it| found.unwrap_or(it.fallback)).or_else(|| new.input.slug.over(None));
+        Ok((slug, Place::default().next(None, new.input, original.as_ref())?))
+    }
+
+    /// The first of a few candidates that no document has: `title`, `title-2`, …; a random suffix
+    /// once these are contested.
+    fn free_slug(
+        &self,
+        scope: &Scope,
+        collection: &Collection,
+        new: &New<'_>,
         base: &str,
         attempt: usize,
-    ) -> Result<String> {
+    ) -> FreeSlug {
         let mut random = [0; 4];
         self.entropy.fill(&mut random);
         let fallback = format!("{base}-{:08x}", u32::from_be_bytes(random));
         if attempt + 1 == MAX_SLUG_ATTEMPTS {
-            return Ok(fallback);
+            return FreeSlug { fallback, look: None };
         }
         let numbered = (2..10).map(|n| format!("{base}-{n}"));
         let candidates: Vec<String> = [base.to_owned()].into_iter().chain(numbered).collect();
-        let locale = input.locale.as_deref().unwrap_or_else(|| collection.default_locale());
-        let parent = input.parent.over(None).unwrap_or_default();
+        let parent = new.input.parent.over(None).unwrap_or_default();
         let mut sql = Builder::default();
         sql.push("SELECT c.value AS slug FROM json_each(").bind(Json::from(candidates).to_string());
         sql.push(") AS c WHERE ");
         for state in [State::Draft, State::Published] {
-            let Some(index) = collection.slug_index(state) else { return Ok(fallback) };
+            let Some(index) = collection.slug_index(state) else { return FreeSlug { fallback, look: None } };
             sql.push("NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY ")
                 .push(&index.name)
                 .push(" WHERE ");
-            sql.rows(collection, state, scope.tenant.as_str()).push(" AND d.locale = ").bind(locale);
+            sql.rows(collection, state, scope.tenant.as_str());
+            sql.push(" AND d.locale = ").bind(new.locale(collection));
             sql.push(" AND d.parent_root_id = ").bind(parent.as_str());
             sql.push(" AND d.slug IS NOT NULL AND d.slug = c.value) AND ");
         }
         sql.push("1 ORDER BY c.key LIMIT 1");
-        let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
-        let free = rows.first().map(|row| row.text(0).map(str::to_owned)).transpose()?;
-        Ok(free.unwrap_or(fallback))
+        FreeSlug { fallback, look: Some(sql.finish()) }
     }
+}
+
+/// A document to be made.
+pub(super) struct New<'a> {
+    pub(super) input: &'a Input,
+    pub(super) content: &'a Content,
+    /// What its slug is derived from, if it is.
+    pub(super) base: Option<String>,
+    /// The document that it is a copy of.
+    pub(super) copy_of: Option<&'a str>,
+}
+
+impl New<'_> {
+    fn locale<'a>(&'a self, collection: &'a Collection) -> &'a str {
+        self.input.locale.as_deref().unwrap_or_else(|| collection.default_locale())
+    }
+}
+
+/// How a slug that no document has is found.
+struct FreeSlug {
+    /// Asks which of the candidates is free.
+    look: Option<Statement>,
+    /// What it is if none is.
+    fallback: String,
 }
 
 fn derived_slug(collection: &Collection, fields: &Map<String, Json>) -> Option<String> {
@@ -172,6 +254,17 @@ pub(super) fn with_envelope(content: Result<Content>, input: &Input) -> Result<C
         && stratus_storage::parse_uuid(parent).is_err()
     {
         faults.push(FieldError::new("/parent", "type", "must be the id of a document"));
+    }
+    if let Member::Value(original) = &input.translation_of
+        && stratus_storage::parse_uuid(original).is_err()
+    {
+        faults.push(FieldError::new("/translationOf", "type", "must be the id of a document"));
+    }
+    if let Member::Value(order) = input.order
+        && order.unsigned_abs() > MAX_SAFE_INTEGER.unsigned_abs()
+    {
+        let message = format!("must be a whole number from -{MAX_SAFE_INTEGER} to {MAX_SAFE_INTEGER}");
+        faults.push(FieldError::new("/order", "too_large", message));
     }
     if let (Member::Value(from), Member::Value(to)) = (&input.publish_at, &input.expire_at)
         && from >= to

@@ -9,6 +9,7 @@ use stratus_storage::{Bookmark, Value};
 use super::{
     DocumentsService, MAX_ATTEMPTS, Precondition, Written,
     content::Content,
+    place::Place,
     state::Current,
     write::{Subject, Write, time},
 };
@@ -22,7 +23,7 @@ use crate::{
 
 /// Each moves a head from the revision that was looked at (`?2`) to the next, at a time (`?3`).
 const PUBLISH: &str = "UPDATE documents SET is_published = 1, published_at = ?4, scheduled_at = ?5, expires_at = ?6, \
-     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
+     sort_order = ?7, translation_group_id = ?8, revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
 const UNPUBLISH: &str = "UPDATE documents SET is_published = 0, published_at = NULL, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
 const TRASH: &str = "UPDATE documents SET deleted_at = ?3, \
@@ -129,7 +130,8 @@ impl DocumentsService {
             let done = match step {
                 Step::Publish => {
                     let window = Window::of(&current.head.document);
-                    self.publish_head(scope, collection, &current, window).await
+                    let place = Place::of(&current.head.document);
+                    self.publish_head(scope, collection, &current, window, &place).await
                 }
                 Step::Unpublish => self.unpublish_root(scope, collection, &current).await,
                 Step::Trash => self.trash_root(scope, collection, &current).await,
@@ -143,13 +145,14 @@ impl DocumentsService {
         Err(DocumentError::Contended)
     }
 
-    /// Makes the head public, with the window that it shall have.
+    /// Makes the head public, with the window and the place that it shall have.
     pub(super) async fn publish_head(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
         current: &Current,
         window: Window,
+        place: &Place,
     ) -> Result<Written> {
         let head = &current.head;
         if head.is_published {
@@ -166,6 +169,8 @@ impl DocumentsService {
             published_at: head.document.published_at.or(Some(write.now)),
             publish_at: window.publish_at,
             expire_at: window.expire_at,
+            order: place.order,
+            translation_group: place.group.clone(),
             ..stamped(current, write.now)
         };
         if let Some(public) = &current.public {
@@ -178,10 +183,12 @@ impl DocumentsService {
             [
                 stamp(current, &document),
                 [document.published_at, document.publish_at, document.expire_at].map(time).to_vec(),
+                vec![Value::Integer(place.order), place.group.as_deref().unwrap_or_default().into()],
             ]
             .concat(),
         );
         write.guard_revision();
+        write.stand(place, Some(&head.document));
         self.finish(write, current, document, EventKind::Published, Reach::Public).await
     }
 
@@ -245,12 +252,17 @@ impl DocumentsService {
         write.push(RECOVER, stamps.clone());
         write.guard_revision();
         write.guard_recovered(&current.head.document.row_id);
+        if let Some(parent) = &document.parent {
+            write.guard_recovered_parent(parent);
+        }
         if let Some(public) = &current.public {
             write.push(
                 "UPDATE documents SET deleted_at = NULL, updated_at = ?3, revision = ?2 + 1 WHERE id = ?1",
                 with_id(&public.document.row_id, stamps),
             );
             write.guard_recovered(&public.document.row_id);
+            write.public_slug =
+                public.document.slug.clone().filter(|_| public.document.slug != document.slug);
         }
         let reach = reach(current);
         self.finish(write, current, document, EventKind::Recovered, reach).await
@@ -258,7 +270,7 @@ impl DocumentsService {
 
     async fn finish(
         &self,
-        write: Write<'_>,
+        mut write: Write<'_>,
         current: &Current,
         document: Document,
         kind: EventKind,
@@ -270,6 +282,7 @@ impl DocumentsService {
             slug: document.slug.as_deref(),
             content: None,
         };
+        write.locale = Some(document.locale.clone());
         let bookmark: Bookmark = write.commit(kind, reach, document.version, None, &subject).await?;
         Ok(Written { document, bookmark: Some(bookmark) })
     }
@@ -301,7 +314,7 @@ pub(super) fn refuse_hiding(current: &Current, publish_at: Option<i64>, now: i64
     }
 }
 
-fn reach(current: &Current) -> Reach {
+pub(super) fn reach(current: &Current) -> Reach {
     if current.is_public() { Reach::Public } else { Reach::Private }
 }
 

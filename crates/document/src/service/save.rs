@@ -5,16 +5,17 @@ use std::sync::Arc;
 use serde_json::Map;
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Value, mint_uuid_v7};
+use stratus_storage::{Rows, Value, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, MAX_ATTEMPTS, Member, Precondition, Written,
     content::Content,
     create::with_envelope,
     lifecycle::{Window, refuse_hiding},
+    place::{self, Place},
     rights_for,
     state::{Current, Stored},
-    write::{Subject, Write, status, time},
+    write::{Subject, Write, status},
 };
 use crate::{
     collection::Collection,
@@ -29,6 +30,15 @@ enum Source<'a> {
     Patch(&'a Input),
     Replace(&'a Input),
     Version(i64),
+}
+
+impl<'a> Source<'a> {
+    fn input(self) -> Option<&'a Input> {
+        match self {
+            Self::Patch(input) | Self::Replace(input) => Some(input),
+            Self::Version(_) => None,
+        }
+    }
 }
 
 impl DocumentsService {
@@ -91,15 +101,15 @@ impl DocumentsService {
         source: Source<'_>,
     ) -> Result<Written> {
         let collection = self.repository.known(collection)?;
-        let rights = match source {
-            Source::Patch(input) | Source::Replace(input) => rights_for(input),
-            Source::Version(_) => &[Action::Update],
-        };
+        let rights = source.input().map_or(&[Action::Update][..], rights_for);
         for _ in 0..MAX_ATTEMPTS {
-            let current = self.live(scope, collection, id, rights).await?;
+            let original = source.input().and_then(|input| place::target(scope, collection, input));
+            let (current, original) = self.live_and(scope, collection, id, rights, original).await?;
             precondition.check(current.head.document.revision)?;
-            let next = self.next(scope, collection, &current, source).await?;
+            let next = self.next(scope, collection, &current, source, original.as_ref()).await?;
             match self.save_over(scope, collection, &current, next).await {
+                // Not this one has changed, but what it is to be a translation of.
+                Err(DocumentError::Contended) => {}
                 Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
                 other => return other,
             }
@@ -113,6 +123,7 @@ impl DocumentsService {
         collection: &Arc<Collection>,
         current: &Current,
         source: Source<'_>,
+        original: Option<&Rows>,
     ) -> Result<Next> {
         let head = &current.head;
         match source {
@@ -121,7 +132,7 @@ impl DocumentsService {
                 let given = input.fields.as_ref().unwrap_or(&empty);
                 let content = Content::patch(collection, &head.fields, given);
                 let content = with_envelope(with_slug(collection, content, input), input)?;
-                Next::of(content, &head.document, input, EventKind::Updated)
+                Next::of(content, &head.document, input, original, EventKind::Updated)
             }
             Source::Replace(input) => {
                 let Some(given) = &input.fields else {
@@ -130,12 +141,12 @@ impl DocumentsService {
                 };
                 let content = Content::replace(collection, &head.fields, given);
                 let content = with_envelope(with_slug(collection, content, input), input)?;
-                Next::of(content, &head.document, input, EventKind::Updated)
+                Next::of(content, &head.document, input, original, EventKind::Updated)
             }
             Source::Version(version) => {
                 let old = self.stored_version(scope, collection, &head.document.id, version).await?;
                 let content = Content::restore(collection, &old.fields)?;
-                Next::of(content, &head.document, &Input::default(), EventKind::Restored)
+                Next::of(content, &head.document, &Input::default(), None, EventKind::Restored)
             }
         }
     }
@@ -150,49 +161,16 @@ impl DocumentsService {
         let head = &current.head;
         let same_content = next.content.fields == head.fields && next.is_same_place(&head.document);
         let same_window = next.window == Window::of(&head.document);
+        let stays = same_window && next.place.is_that_of(&head.document);
         let publishes = next.publish && !head.is_published;
-        match (same_content, same_window, publishes) {
+        match (same_content, stays, publishes) {
             (true, true, false) => Ok(Written { document: head.document.clone(), bookmark: None }),
-            (true, _, true) => self.publish_head(scope, collection, current, next.window).await,
-            (true, false, false) => self.move_window(scope, collection, current, &next).await,
+            (true, _, true) => self.publish_head(scope, collection, current, next.window, &next.place).await,
+            (true, false, false) => {
+                self.move_head(scope, collection, current, next.window, &next.place).await
+            }
             (false, ..) => self.new_head(scope, collection, current, &next).await,
         }
-    }
-
-    /// A window alone is no new content: it moves on the row, and the version stays.
-    async fn move_window(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        current: &Current,
-        next: &Next,
-    ) -> Result<Written> {
-        let head = &current.head;
-        let mut write = Write::begin(self, scope, collection);
-        let document = Document {
-            publish_at: next.window.publish_at,
-            expire_at: next.window.expire_at,
-            revision: current.next_revision(),
-            updated_at: write.now,
-            ..head.document.clone()
-        };
-        write.push(
-            "UPDATE documents SET scheduled_at = ?3, expires_at = ?4, revision = ?2 + 1, updated_at = ?5 \
-             WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL",
-            vec![
-                document.row_id.as_str().into(),
-                Value::Integer(head.document.revision),
-                time(next.window.publish_at),
-                time(next.window.expire_at),
-                Value::Integer(document.updated_at),
-            ],
-        );
-        write.guard_revision();
-        let subject =
-            Subject { id: &document.id, revision: head.document.revision, slug: None, content: None };
-        let reach = if head.is_published { Reach::Public } else { Reach::Private };
-        let bookmark = write.commit(EventKind::Scheduled, reach, document.version, None, &subject).await?;
-        Ok(Written { document, bookmark: Some(bookmark) })
     }
 
     async fn new_head(
@@ -213,6 +191,8 @@ impl DocumentsService {
             slug: next.slug.clone(),
             locale: next.locale.clone(),
             parent: next.parent.clone(),
+            order: next.place.order,
+            translation_group: next.place.group.clone(),
             status: status(next.publish),
             version: head.document.version + 1,
             revision: current.next_revision(),
@@ -244,7 +224,7 @@ impl DocumentsService {
             write.delete_derived(&public.document.row_id);
         }
         if let Some(parent) = document.parent.as_ref().filter(|_| document.parent != head.document.parent) {
-            write.guard_parent(parent);
+            write.guard_parent(parent, &document.id);
         }
         let row = Stored { document, fields: Map::new(), is_published: next.publish };
         write.insert(&row, &next.content)?;
@@ -258,7 +238,14 @@ impl DocumentsService {
             slug: document.slug.as_deref(),
             content: Some(&next.content),
         };
-        let reach = if next.publish { Reach::Public } else { Reach::Private };
+        let stays = next.place.is_that_of(&head.document);
+        let public = current.public.as_ref().or(Some(head).filter(|it| it.is_published));
+        if let Some(public) = public.filter(|_| !stays && !next.publish) {
+            write.move_public(&public.document.row_id, head.document.revision, &next.place);
+        }
+        let of_target = write.stand(&next.place, Some(&head.document));
+        let is_seen = next.publish || (!stays && current.is_public());
+        let reach = of_target.max(if is_seen { Reach::Public } else { Reach::Private });
         let kind =
             if next.publish && next.kind == EventKind::Updated { EventKind::Published } else { next.kind };
         let changed = Some(next.content.changed(&head.fields));
@@ -268,7 +255,7 @@ impl DocumentsService {
 }
 
 /// Where slugs are derived, every document has one.
-fn with_slug(collection: &Collection, content: Result<Content>, input: &Input) -> Result<Content> {
+pub(super) fn with_slug(collection: &Collection, content: Result<Content>, input: &Input) -> Result<Content> {
     if collection.definition().slug.is_some() && input.slug == Member::Null {
         let fault = FieldError::new("/slug", "required", "documents of this collection have a slug");
         return Err(DocumentError::Invalid(vec![fault]));
@@ -282,18 +269,26 @@ struct Next {
     slug: Option<String>,
     locale: String,
     parent: Option<String>,
+    place: Place,
     window: Window,
     publish: bool,
     kind: EventKind,
 }
 
 impl Next {
-    fn of(content: Content, head: &Document, input: &Input, kind: EventKind) -> Result<Self> {
+    fn of(
+        content: Content,
+        head: &Document,
+        input: &Input,
+        original: Option<&Rows>,
+        kind: EventKind,
+    ) -> Result<Self> {
         let next = Self {
             content,
             slug: input.slug.over(head.slug.clone()),
             locale: input.locale.clone().unwrap_or_else(|| head.locale.clone()),
             parent: input.parent.over(head.parent.clone()),
+            place: Place::of(head).next(Some(&head.id), input, original)?,
             window: Window {
                 publish_at: input.publish_at.over(head.publish_at),
                 expire_at: input.expire_at.over(head.expire_at),

@@ -69,8 +69,20 @@ impl DocumentsService {
         id: &str,
         actions: &[Action],
     ) -> Result<Current> {
-        let current = self.current(scope, collection, id, actions).await?;
-        self.require_live(scope, collection, current).await
+        Ok(self.live_and(scope, collection, id, actions, None).await?.0)
+    }
+
+    /// The same, and what else is to be known in the same round trip.
+    pub(super) async fn live_and(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        actions: &[Action],
+        also: Option<Statement>,
+    ) -> Result<(Current, Option<Rows>)> {
+        let (current, also) = self.look(scope, collection, id, actions, &scope.rights(), also).await?;
+        Ok((self.require_live(scope, collection, current).await?, also))
     }
 
     /// A live root to look at or change the permissions of, with what a statement says of it at the
@@ -80,13 +92,13 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
-        beside: Statement,
+        also: Statement,
     ) -> Result<(Current, Rows)> {
         let is_admin = scope.caller.principals().contains(&Principal::admin());
         let rights = if is_admin { scope.rights().undeniable() } else { scope.rights() };
-        let (current, beside) =
-            self.look(scope, collection, id, &[Action::Manage], &rights, Some(beside)).await?;
-        Ok((self.require_live(scope, collection, current).await?, beside))
+        let (current, also) =
+            self.look(scope, collection, id, &[Action::Manage], &rights, Some(also)).await?;
+        Ok((self.require_live(scope, collection, current).await?, also.unwrap_or_default()))
     }
 
     async fn require_live(
@@ -95,14 +107,24 @@ impl DocumentsService {
         collection: &Arc<Collection>,
         current: Current,
     ) -> Result<Current> {
-        if !current.is_trashed() {
-            return Ok(current);
+        if current.is_trashed() {
+            Err(self.trashed(scope, collection, &current.head.document.id).await?)
+        } else {
+            Ok(current)
         }
-        let id = &current.head.document.id;
-        match self.repository.refusal(scope, collection, id, Action::Delete).await? {
-            DocumentError::Trashed => Err(DocumentError::Trashed),
-            _ => Err(DocumentError::NotFound),
-        }
+    }
+
+    /// What to say of a root in the trash.
+    pub(super) async fn trashed(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+    ) -> Result<DocumentError> {
+        Ok(match self.repository.refusal(scope, collection, id, Action::Delete).await? {
+            DocumentError::Trashed => DocumentError::Trashed,
+            _ => DocumentError::NotFound,
+        })
     }
 
     async fn look(
@@ -112,8 +134,8 @@ impl DocumentsService {
         id: &str,
         actions: &[Action],
         rights: &Rights,
-        beside: Option<Statement>,
-    ) -> Result<(Current, Rows)> {
+        also: Option<Statement>,
+    ) -> Result<(Current, Option<Rows>)> {
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let row = |index, which: &str| {
             let mut sql = row_of(index, id);
@@ -125,8 +147,8 @@ impl DocumentsService {
             row("documents_head", " AND d.is_current_draft = 1"),
             row("documents_published", " AND d.is_published = 1"),
         ];
-        looks.extend(beside);
-        let mut rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        looks.extend(also);
+        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
         let stored = |n: usize| {
             let first = rows.get(n).and_then(Rows::first);
             first.map(|row| stored(collection, row)).transpose()
@@ -135,7 +157,7 @@ impl DocumentsService {
             return Err(self.refusal(scope, collection, id, actions).await?);
         };
         let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
-        Ok((Current { head, public }, rows.drain(2..).next().unwrap_or_default()))
+        Ok((Current { head, public }, rows.into_iter().nth(2)))
     }
 
     /// Of several rights that are needed, the first that is missing is named.
@@ -172,7 +194,7 @@ impl DocumentsService {
 }
 
 /// A row of a root, private fields included, by one of its indexes.
-fn row_of(index: &str, id: &str) -> Builder {
+pub(super) fn row_of(index: &str, id: &str) -> Builder {
     let mut sql = Builder::default();
     sql.push("SELECT ")
         .push(COLUMNS)
@@ -181,12 +203,12 @@ fn row_of(index: &str, id: &str) -> Builder {
     sql
 }
 
-fn whose<'s>(sql: &'s mut Builder, scope: &Scope, collection: &Collection) -> &'s mut Builder {
+pub(super) fn whose<'s>(sql: &'s mut Builder, scope: &Scope, collection: &Collection) -> &'s mut Builder {
     sql.push(" AND d.type_id = '").push(collection.name()).push("' AND d.tenant_id = ");
     sql.bind(scope.tenant.as_str())
 }
 
-fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
+pub(super) fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
     let document = Document::decode(collection, row)?;
     let mut fields = parse_object(row.text(15)?)?;
     fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);

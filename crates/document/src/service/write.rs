@@ -1,14 +1,10 @@
-//! One batch in the making, and what its failure means.
+//! One batch in the making.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
-use stratus_events::{
-    EventKind, GuardKind, NewEvent, Reach, Stamp, advance, append, guard_changed, guard_when, receipt,
-};
-use stratus_storage::{
-    Bookmark, Committed, Consistency, Error as StorageError, OpId, Row, Statement, Timestamp, Value, commit,
-};
+use serde_json::{Map, Value as Json};
+use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
+use stratus_storage::{Bookmark, Committed, Consistency, OpId, Row, Statement, Timestamp, Value, commit};
 
 use super::{DocumentsService, content::Content, state::Stored};
 use crate::{
@@ -17,44 +13,23 @@ use crate::{
     document::Scope,
     error::{DocumentError, Result},
     physical::State,
-    repository::referrer,
-    validate::FieldError,
 };
-
-/// The strong targets in `?2`, `[collection, id]` each, of which one is not live in tenant `?3`.
-const MISSING_TARGET: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT EXISTS (\
-     SELECT 1 FROM documents AS d INDEXED BY documents_head \
-     WHERE d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 AND d.tenant_id = ?3 \
-     AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL))";
-
-/// Live rows of other roots that refer to root `?2` in tenant `?3` by one of the strong fields `?4`.
-const IS_REFERENCED: &str = "EXISTS (SELECT 1 FROM document_references AS r INDEXED BY document_references_to \
-     CROSS JOIN documents AS d ON d.pk = r.from_document_id \
-     WHERE r.tenant_id = ?3 AND r.to_root_id = ?2 AND d.root_id <> ?2 AND d.deleted_at IS NULL \
-     AND EXISTS (SELECT 1 FROM json_each(?4) AS s WHERE json_extract(s.value, '$[0]') = d.type_id \
-     AND json_extract(s.value, '$[1]') = r.field_name))";
-
-/// Targets of the row `?2` by the strong fields `?4`, other than its own root, that are not live in
-/// tenant `?3`.
-const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM documents AS o \
-     CROSS JOIN document_references AS r ON r.from_document_id = o.pk \
-     WHERE o.id = ?2 AND r.to_root_id <> o.root_id \
-     AND EXISTS (SELECT 1 FROM json_each(?4) AS s WHERE json_extract(s.value, '$[0]') = o.type_id \
-     AND json_extract(s.value, '$[1]') = r.field_name) \
-     AND NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head WHERE d.root_id = r.to_root_id \
-     AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.deleted_at IS NULL))";
-
-/// How many referrers an error names.
-const MAX_NAMED: u32 = 20;
 
 /// One batch in the making.
 pub(super) struct Write<'a> {
-    service: &'a DocumentsService,
-    scope: &'a Scope,
-    collection: &'a Arc<Collection>,
+    pub(super) service: &'a DocumentsService,
+    pub(super) scope: &'a Scope,
+    pub(super) collection: &'a Arc<Collection>,
     pub(super) now: Timestamp,
-    statements: Vec<Statement>,
+    pub(super) statements: Vec<Statement>,
     op_id: OpId,
+    facts: Map<String, Json>,
+    /// The parent that a guard speaks of.
+    pub(super) parent: Option<String>,
+    /// The locale that the document takes in its group of translations.
+    pub(super) locale: Option<String>,
+    /// The slug of the public row, where it is not the head's.
+    pub(super) public_slug: Option<String>,
 }
 
 /// What a failed batch was about, to say what its failure means.
@@ -72,51 +47,33 @@ impl<'a> Write<'a> {
         collection: &'a Arc<Collection>,
     ) -> Self {
         let op_id = OpId::mint(&*service.clock, &*service.entropy);
-        Self { service, scope, collection, now: service.clock.now(), statements: Vec::new(), op_id }
+        Self {
+            service,
+            scope,
+            collection,
+            now: service.clock.now(),
+            statements: Vec::new(),
+            op_id,
+            facts: Map::new(),
+            parent: None,
+            locale: None,
+            public_slug: None,
+        }
     }
 
     pub(super) fn push(&mut self, sql: &'static str, params: Vec<Value>) {
         self.statements.push(Statement::new(sql, params));
     }
 
-    /// The statement before this one must have changed the head that was looked at.
-    pub(super) fn guard_revision(&mut self) {
-        self.statements.push(guard_changed(GuardKind::StaleRevision));
-    }
-
-    /// Every strong target must be live.
-    pub(super) fn guard_targets(&mut self, content: &Content) {
-        let targets = content.derived.strong_targets();
-        if !targets.is_empty() {
-            let params = [Json::Array(targets).to_string().into(), self.scope.tenant.as_str().into()];
-            self.statements.push(guard_when(GuardKind::MissingReference, MISSING_TARGET, params));
-        }
-    }
-
-    /// The strong targets of a row that comes back from the trash must be live.
-    pub(super) fn guard_recovered(&mut self, row_id: &str) {
-        let strong = self.service.repository.registry.strong_fields();
-        let params = [row_id.into(), self.scope.tenant.as_str().into(), strong.into()];
-        self.statements.push(guard_when(GuardKind::MissingReference, LOST_TARGET, params));
-    }
-
-    /// No live document may refer strongly to this one.
-    pub(super) fn guard_unreferenced(&mut self, id: &str) {
-        let strong = self.service.repository.registry.strong_fields();
-        let params = [id.into(), self.scope.tenant.as_str().into(), strong.into()];
-        self.statements.push(guard_when(GuardKind::Referenced, IS_REFERENCED, params));
-    }
-
-    /// The parent must be a live document of the collection.
-    pub(super) fn guard_parent(&mut self, parent: &str) {
-        let target = json!([[self.collection.name(), parent]]).to_string();
-        let params = [target.into(), self.scope.tenant.as_str().into()];
-        self.statements.push(guard_when(GuardKind::MissingParent, MISSING_TARGET, params));
+    /// Tells the log something besides which fields changed.
+    pub(super) fn fact(&mut self, name: &str, value: impl Into<Json>) {
+        self.facts.insert(name.to_owned(), value.into());
     }
 
     /// Inserts a version row with everything derived from its content.
     pub(super) fn insert(&mut self, row: &Stored, content: &Content) -> Result<()> {
         let document = &row.document;
+        self.locale = Some(document.locale.clone());
         let (data, data_private) = content.texts(self.collection);
         let size = data.len() + data_private.len();
         // Room for the columns beside the content, and for the page that holds them.
@@ -129,8 +86,8 @@ impl<'a> Write<'a> {
         self.push(
             "INSERT INTO documents (id, root_id, type_id, tenant_id, locale, parent_root_id, is_current_draft, \
              is_published, type_version, version_number, revision, slug, published_at, scheduled_at, expires_at, \
-             created_at, updated_at, created_by, updated_by, data_private, data) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19)",
+             created_at, updated_at, created_by, updated_by, data_private, data, sort_order, translation_group_id) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, ?20, ?21)",
             vec![
                 document.row_id.as_str().into(),
                 document.id.as_str().into(),
@@ -151,6 +108,8 @@ impl<'a> Write<'a> {
                 actor.into(),
                 data_private.into(),
                 data.into(),
+                Value::Integer(document.order),
+                document.translation_group.as_deref().unwrap_or_default().into(),
             ],
         );
         let tenant = self.scope.tenant.as_str();
@@ -161,6 +120,23 @@ impl<'a> Write<'a> {
     /// Removes what is derived from a row that becomes history.
     pub(super) fn delete_derived(&mut self, row_id: &str) {
         self.statements.extend(Derived::clear(row_id));
+    }
+
+    /// Gives a copy the own permissions of what it is a copy of.
+    pub(super) fn copy_permissions(&mut self, source: &str, copy: &str) {
+        self.push(
+            "INSERT INTO document_permissions (tenant_id, root_id, type_id, principal_type, principal_id, \
+             permission, effect, created_at, created_by) \
+             SELECT tenant_id, ?3, type_id, principal_type, principal_id, permission, effect, ?4, ?5 \
+             FROM document_permissions WHERE tenant_id = ?1 AND root_id = ?2",
+            vec![
+                self.scope.tenant.as_str().into(),
+                source.into(),
+                copy.into(),
+                Value::Integer(self.now),
+                self.scope.caller.actor().to_string().into(),
+            ],
+        );
     }
 
     /// Forgets the oldest history beyond what the collection keeps. The public row always stays.
@@ -184,6 +160,8 @@ impl<'a> Write<'a> {
         changed: Option<Vec<String>>,
         subject: &Subject<'_>,
     ) -> Result<Bookmark> {
+        let named = changed.map(|fields| ("fields".to_owned(), Json::from(fields)));
+        let data: Map<String, Json> = named.into_iter().chain(std::mem::take(&mut self.facts)).collect();
         let event = NewEvent {
             op_id: &self.op_id,
             at: self.now,
@@ -193,7 +171,7 @@ impl<'a> Write<'a> {
             version: Some(version),
             kind,
             actor: self.scope.caller.actor(),
-            data: changed.map_or(Json::Null, |fields| json!({ "fields": fields })),
+            data: if data.is_empty() { Json::Null } else { Json::Object(data) },
         };
         let appended = self.statements.len();
         self.statements.push(append(&event));
@@ -212,84 +190,6 @@ impl<'a> Write<'a> {
                 Ok(Bookmark::new(seq.unsigned_abs(), session.bookmark()))
             }
             Err(error) => Err(self.meaning(error, subject).await),
-        }
-    }
-
-    /// What the failure of the batch means for the caller.
-    async fn meaning(&self, error: StorageError, subject: &Subject<'_>) -> DocumentError {
-        let explained = match &error {
-            StorageError::Guard { guard } => match GuardKind::from_name(guard) {
-                Some(GuardKind::StaleRevision) => {
-                    return DocumentError::StaleRevision { current: subject.revision };
-                }
-                Some(GuardKind::MissingReference) => self.missing_targets(subject).await,
-                Some(GuardKind::Referenced) => self.referrers(subject.id).await,
-                Some(GuardKind::MissingParent) => {
-                    let message = "there is no such document in the collection";
-                    return DocumentError::Invalid(vec![FieldError::new(
-                        "/parent",
-                        "missing_reference",
-                        message,
-                    )]);
-                }
-                _ => return error.into(),
-            },
-            StorageError::NotUnique { columns } => return self.not_unique(columns, subject),
-            // What a driver says of it is not for callers.
-            StorageError::TooLarge { .. } => {
-                return DocumentError::TooLarge {
-                    what: "the document is larger than the database takes".to_owned(),
-                };
-            }
-            _ => return error.into(),
-        };
-        explained.unwrap_or_else(DocumentError::Storage)
-    }
-
-    /// Which of the content's strong targets are gone. Without a content it is a recovery.
-    async fn missing_targets(&self, subject: &Subject<'_>) -> stratus_storage::Result<DocumentError> {
-        let Some(content) = subject.content else { return Ok(DocumentError::MissingReference) };
-        let targets = content.derived.strong_targets();
-        let live = Statement::new(
-            "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
-             CROSS JOIN documents AS d INDEXED BY documents_head \
-             ON d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 \
-             WHERE d.tenant_id = ?2 AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL",
-            vec![Json::Array(targets).to_string().into(), self.scope.tenant.as_str().into()],
-        );
-        let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
-        let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
-        let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
-        let gone = strong.filter(|it| !live.contains(&it.target.as_str())).map(|it| {
-            let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
-            FieldError::new(it.pointer.clone(), "missing_reference", message)
-        });
-        let gone: Vec<_> = gone.collect();
-        // All there again by now: whoever asks once more will succeed.
-        Ok(if gone.is_empty() { DocumentError::Contended } else { DocumentError::Invalid(gone) })
-    }
-
-    async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
-        let statement = self.service.repository.referrers_of(self.scope, id, true, MAX_NAMED, 0);
-        let rows = self.service.database.session(Consistency::Primary).query(&statement).await?;
-        let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
-        // A head and the public row of one document are one referrer to whoever has to change it.
-        let mut named = BTreeSet::new();
-        referrers.retain(|it| named.insert((it.id.clone(), it.field.clone())));
-        Ok(DocumentError::Referenced { referrers })
-    }
-
-    fn not_unique(&self, columns: &str, subject: &Subject<'_>) -> DocumentError {
-        let named = |column: &str| columns.split(", ").any(|it| it.rsplit('.').next() == Some(column));
-        if named("slug") {
-            return DocumentError::SlugTaken { slug: subject.slug.unwrap_or_default().to_owned() };
-        }
-        let keys = self.collection.indexes().iter().filter(|it| it.unique).flat_map(|it| &it.keys);
-        let unique = keys.filter(|(key, _)| key.column.starts_with("q_")).find(|(key, _)| named(&key.column));
-        match unique {
-            Some((key, _)) => DocumentError::NotUnique { field: key.name.clone() },
-            // A second head or version of the root: someone else was faster.
-            None => DocumentError::StaleRevision { current: subject.revision },
         }
     }
 }

@@ -35,6 +35,7 @@ enum Command {
         name: Option<char>,
         boss: Option<Option<Who>>,
         slug: Option<Option<char>>,
+        parent: Option<Option<Who>>,
         publish: bool,
     },
     Publish(Who),
@@ -42,6 +43,7 @@ enum Command {
     Trash(Who),
     Recover(Who),
     Restore(Who, i64),
+    Erase(Who),
 }
 
 /// Which revision the command expects.
@@ -63,13 +65,17 @@ fn command() -> impl Strategy<Value = (Command, Expect)> {
             prop::option::of(letter.clone()),
             prop::option::of(prop::option::of(who.clone())),
             prop::option::of(prop::option::of(letter)),
+            prop::option::weighted(0.3, prop::option::of(who.clone())),
             prop::bool::weighted(0.2),
         )
-            .prop_map(|(who, name, boss, slug, publish)| Command::Patch { who, name, boss, slug, publish }),
+            .prop_map(|(who, name, boss, slug, parent, publish)| {
+                Command::Patch { who, name, boss, slug, parent, publish }
+            }),
         2 => who.clone().prop_map(Command::Publish),
         1 => who.clone().prop_map(Command::Unpublish),
         2 => who.clone().prop_map(Command::Trash),
         2 => who.clone().prop_map(Command::Recover),
+        1 => who.clone().prop_map(Command::Erase),
         1 => (who, 1..5_i64).prop_map(|(who, version)| Command::Restore(who, version)),
     ];
     let expect = prop_oneof![4 => Just(Expect::Any), 2 => Just(Expect::Head), 1 => Just(Expect::Stale)];
@@ -81,13 +87,16 @@ struct Row {
     name: char,
     boss: Option<Who>,
     slug: Option<char>,
+    parent: Option<Who>,
 }
 
 #[derive(Clone, Debug)]
 struct Person {
     rows: Vec<Row>,
     public: Option<usize>,
+    /// Or erased.
     trashed: bool,
+    erased: bool,
     revision: i64,
 }
 
@@ -135,30 +144,51 @@ impl Model {
         row.boss.is_some_and(|boss| boss != me && !self.is_live(boss))
     }
 
-    /// Whether another live head has the slug.
-    fn head_clash(&self, me: Who, slug: Option<char>) -> bool {
-        let others = self.people.iter().enumerate().filter(|(n, it)| *n != me && !it.trashed);
-        slug.is_some() && others.map(|(_, it)| it.head().slug).any(|it| it == slug)
+    fn parent_is_gone(&self, row: &Row) -> bool {
+        row.parent.is_some_and(|parent| !self.is_live(parent))
     }
 
-    /// Whether another live public row has the slug.
-    fn public_clash(&self, me: Who, slug: Option<char>) -> bool {
+    /// Whether a document stands below another one, or is it.
+    fn is_below(&self, low: Who, high: Who) -> bool {
+        let mut at = Some(low);
+        while let Some(who) = at {
+            if who == high {
+                return true;
+            }
+            at = self.people[who].head().parent;
+        }
+        false
+    }
+
+    /// Whether another live head has the slug below the same parent.
+    fn head_clash(&self, me: Who, row: &Row) -> bool {
         let others = self.people.iter().enumerate().filter(|(n, it)| *n != me && !it.trashed);
-        slug.is_some() && others.filter_map(|(_, it)| Some(it.rows[it.public?].slug)).any(|it| it == slug)
+        row.slug.is_some()
+            && others.map(|(_, it)| it.head()).any(|it| (it.slug, it.parent) == (row.slug, row.parent))
+    }
+
+    /// Whether another live public row has the slug below the same parent.
+    fn public_clash(&self, me: Who, row: &Row) -> bool {
+        let others = self.people.iter().enumerate().filter(|(n, it)| *n != me && !it.trashed);
+        let mut others = others.filter_map(|(_, it)| Some(&it.rows[it.public?]));
+        row.slug.is_some() && others.any(|it| (it.slug, it.parent) == (row.slug, row.parent))
     }
 
     fn run(&mut self, command: &Command, expect: Expect) -> Outcome {
         let who = match *command {
             Command::Create { name, boss, slug, publish } => {
-                return self.create(Row { name, boss, slug }, publish);
+                return self.create(Row { name, boss, slug, parent: None }, publish);
             }
-            Command::Patch { who, .. } | Command::Restore(who, _) => who,
+            Command::Patch { who, .. } | Command::Restore(who, _) | Command::Erase(who) => who,
             Command::Publish(who) | Command::Unpublish(who) | Command::Trash(who) | Command::Recover(who) => {
                 who
             }
         };
         let Some(person) = self.people.get(who) else { return Outcome::Missing };
-        if person.trashed && !matches!(command, Command::Recover(_)) {
+        if person.erased {
+            return Outcome::Missing;
+        }
+        if person.trashed && !matches!(command, Command::Recover(_) | Command::Erase(_)) {
             return Outcome::Trashed;
         }
         if matches!(expect, Expect::Stale) {
@@ -166,18 +196,20 @@ impl Model {
         }
         match *command {
             Command::Create { .. } => unreachable!("answered above"),
-            Command::Patch { name, boss, slug, publish, .. } => {
+            Command::Patch { name, boss, slug, parent, publish, .. } => {
                 let head = person.head();
                 let row = Row {
                     name: name.unwrap_or(head.name),
                     boss: boss.unwrap_or(head.boss),
                     slug: slug.unwrap_or(head.slug),
+                    parent: parent.unwrap_or(head.parent),
                 };
                 self.save(who, row, publish)
             }
             Command::Restore(_, version) => match person.rows.get(version as usize - 1) {
                 Some(old) => {
-                    let row = Row { slug: person.head().slug, ..old.clone() };
+                    let Row { slug, parent, .. } = *person.head();
+                    let row = Row { slug, parent, ..old.clone() };
                     self.save(who, row, false)
                 }
                 None => Outcome::Missing,
@@ -186,12 +218,13 @@ impl Model {
             Command::Unpublish(_) => self.unpublish(who),
             Command::Trash(_) => self.trash(who),
             Command::Recover(_) => self.recover(who),
+            Command::Erase(_) => self.erase(who),
         }
     }
 
     fn create(&mut self, row: Row, publish: bool) -> Outcome {
         let me = self.people.len();
-        if self.head_clash(me, row.slug) || (publish && self.public_clash(me, row.slug)) {
+        if self.head_clash(me, &row) || (publish && self.public_clash(me, &row)) {
             return Outcome::SlugTaken;
         }
         // A boss that was never made has no id to be named by: the runner leaves it out.
@@ -200,16 +233,22 @@ impl Model {
             return Outcome::Invalid;
         }
         let public = publish.then_some(0);
-        self.people.push(Person { rows: vec![row], public, trashed: false, revision: 1 });
+        self.people.push(Person { rows: vec![row], public, trashed: false, erased: false, revision: 1 });
         Outcome::Done
     }
 
     fn save(&mut self, who: Who, row: Row, publish: bool) -> Outcome {
-        let row = Row { boss: row.boss.filter(|&boss| boss < self.people.len()), ..row };
+        let known = |who: &Who| *who < self.people.len();
+        let row = Row { boss: row.boss.filter(known), parent: row.parent.filter(known), ..row };
+        if row.parent != self.people[who].head().parent
+            && (self.parent_is_gone(&row) || row.parent.is_some_and(|parent| self.is_below(parent, who)))
+        {
+            return Outcome::Invalid;
+        }
         if row == *self.people[who].head() {
             return if publish { self.publish(who) } else { Outcome::Unchanged };
         }
-        if self.head_clash(who, row.slug) || (publish && self.public_clash(who, row.slug)) {
+        if self.head_clash(who, &row) || (publish && self.public_clash(who, &row)) {
             return Outcome::SlugTaken;
         }
         if self.boss_is_gone(who, &row) {
@@ -228,7 +267,7 @@ impl Model {
         if self.people[who].is_head_public() {
             return Outcome::Unchanged;
         }
-        if self.public_clash(who, self.people[who].head().slug) {
+        if self.public_clash(who, self.people[who].head()) {
             return Outcome::SlugTaken;
         }
         let person = &mut self.people[who];
@@ -246,14 +285,30 @@ impl Model {
         Outcome::Done
     }
 
+    /// Whether another live document refers to this one, or is its child.
+    fn is_held(&self, who: Who) -> bool {
+        let others = self.people.iter().enumerate().filter(|(n, it)| *n != who && !it.trashed);
+        others
+            .map(|(_, it)| it)
+            .any(|it| it.head().parent == Some(who) || it.live_rows().iter().any(|row| row.boss == Some(who)))
+    }
+
     fn trash(&mut self, who: Who) -> Outcome {
-        let others = self.people.iter().enumerate().filter(|(n, _)| *n != who);
-        if others.flat_map(|(_, it)| it.live_rows()).any(|row| row.boss == Some(who)) {
+        if self.is_held(who) {
             return Outcome::Referenced;
         }
         let person = &mut self.people[who];
         person.trashed = true;
         person.revision += 1;
+        Outcome::Done
+    }
+
+    fn erase(&mut self, who: Who) -> Outcome {
+        if self.is_held(who) {
+            return Outcome::Referenced;
+        }
+        let person = &mut self.people[who];
+        (person.trashed, person.erased) = (true, true);
         Outcome::Done
     }
 
@@ -264,14 +319,14 @@ impl Model {
         }
         let head = person.head().clone();
         let public = person.public.map(|at| person.rows[at].clone());
-        if self.head_clash(who, head.slug) || (person.is_head_public() && self.public_clash(who, head.slug)) {
+        if self.head_clash(who, &head) || (person.is_head_public() && self.public_clash(who, &head)) {
             return Outcome::SlugTaken;
         }
-        if self.boss_is_gone(who, &head) {
+        if self.boss_is_gone(who, &head) || self.parent_is_gone(&head) {
             return Outcome::MissingReference;
         }
         if let Some(public) = public {
-            if self.public_clash(who, public.slug) {
+            if self.public_clash(who, &public) {
                 return Outcome::SlugTaken;
             }
             if self.boss_is_gone(who, &public) {
@@ -340,7 +395,7 @@ impl Runner {
                 }
                 outcome(made)
             }
-            Command::Patch { who, name, boss, slug, publish } => {
+            Command::Patch { who, name, boss, slug, parent, publish } => {
                 let mut fields = Map::new();
                 if let Some(name) = name {
                     fields.insert("name".into(), json!(name));
@@ -350,7 +405,10 @@ impl Runner {
                     fields.insert("boss".into(), self.boss(boss));
                 }
                 let slug = slug.map_or(Member::Absent, Self::slug);
-                let input = Input { slug, publish, fields: Some(fields), ..Input::default() };
+                let parent = parent.map_or(Member::Absent, |it| {
+                    it.and_then(|it| self.ids.get(it)).map_or(Member::Null, |it| Member::Value(it.clone()))
+                });
+                let input = Input { slug, parent, publish, fields: Some(fields), ..Input::default() };
                 outcome(service.patch(&scope, "people", self.id(who), &expected, &input).await)
             }
             Command::Publish(who) => {
@@ -366,6 +424,10 @@ impl Runner {
             Command::Restore(who, version) => {
                 outcome(service.restore(&scope, "people", self.id(who), &expected, version).await)
             }
+            Command::Erase(who) => match service.erase(&scope, "people", self.id(who), &expected).await {
+                Ok(_) => Outcome::Done,
+                Err(error) => outcome(Err(error)),
+            },
         }
     }
 
@@ -377,18 +439,30 @@ impl Runner {
             let mut fields = Map::from_iter([("name".to_owned(), json!(row.name))]);
             row.boss.map(|boss| fields.insert("boss".into(), json!(self.ids[boss])));
             fields.insert("tags".into(), json!([row.name]));
-            (row.slug.map(|it| it.to_string()), Json::Object(fields).to_string())
+            let parent = row.parent.map(|it| self.ids[it].clone());
+            (row.slug.map(|it| it.to_string()), parent, Json::Object(fields).to_string())
         };
         for (who, person) in model.people.iter().enumerate() {
+            if person.erased {
+                for state in [State::Published, State::Draft, State::Trashed] {
+                    let view = View { state, locale: None };
+                    let read = repository.get(&admin, "people", self.id(who), &view).await;
+                    prop_assert!(matches!(read, Err(DocumentError::NotFound)), "{:?}", read);
+                }
+                continue;
+            }
             let state = if person.trashed { State::Trashed } else { State::Draft };
             let view = View { state, locale: None };
             let head = repository.get(&admin, "people", self.id(who), &view).await;
             let head = head.map_err(|error| TestCaseError::fail(format!("{who}: {error}")))?;
-            prop_assert_eq!((head.slug.clone(), head.fields.clone()), show(person.head()));
+            prop_assert_eq!(
+                (head.slug.clone(), head.parent.clone(), head.fields.clone()),
+                show(person.head())
+            );
             prop_assert_eq!((head.version, head.revision), (person.rows.len() as i64, person.revision));
             let seen = repository.get(&public, "people", self.id(who), &View::default()).await.ok();
             let expected = person.public.filter(|_| !person.trashed).map(|at| show(&person.rows[at]));
-            prop_assert_eq!(seen.map(|it| (it.slug.clone(), it.fields)), expected);
+            prop_assert_eq!(seen.map(|it| (it.slug, it.parent, it.fields)), expected);
             if !person.trashed {
                 let found = repository.get(&admin, "people", self.id(who), &draft()).await.expect("a head");
                 prop_assert_eq!(found.published_at.is_some(), person.public.is_some());
@@ -400,7 +474,7 @@ impl Runner {
         for (state, count) in [
             ("published", model.people.iter().filter(|it| !it.trashed && it.public.is_some()).count()),
             ("draft", model.people.iter().filter(|it| !it.trashed).count()),
-            ("trashed", model.people.iter().filter(|it| it.trashed).count()),
+            ("trashed", model.people.iter().filter(|it| it.trashed && !it.erased).count()),
         ] {
             let params = ListParams { state: Some(state.into()), ..ListParams::default() };
             let page = self.world.list(&admin, "people", &params).await.expect("a page");
@@ -423,7 +497,8 @@ proptest! {
                 let revision = match command {
                     Command::Create { .. } => 0,
                     Command::Patch { who, .. } | Command::Restore(who, _) | Command::Publish(who)
-                    | Command::Unpublish(who) | Command::Trash(who) | Command::Recover(who) => {
+                    | Command::Unpublish(who) | Command::Trash(who) | Command::Recover(who)
+                    | Command::Erase(who) => {
                         model.people.get(*who).map_or(0, |it| it.revision)
                     }
                 };

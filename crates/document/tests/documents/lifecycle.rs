@@ -158,3 +158,24 @@ async fn a_strong_target_can_not_be_trashed() {
         other => panic!("expected a missing reference, got {other:?}"),
     }
 }
+
+#[tokio::test]
+async fn a_recovery_that_clashes_names_the_slug_that_is_taken() {
+    let check = async |taken: &str| {
+        let world = World::demo().await;
+        let admin = world.admin();
+        let id = world.author("Ada").await;
+        let slug =
+            |text: &str| Input { slug: stratus_document::Member::Value(text.to_owned()), ..Input::default() };
+        world.service.patch(&admin, "authors", &id, &ANY, &slug("head")).await.expect("a head");
+        world.service.trash(&admin, "authors", &id, &ANY).await.expect("trash");
+        let other = Input { publish: true, ..fields(json!({ "name": "Bo" })) };
+        world.create("authors", &Input { slug: slug(taken).slug, ..other }).await;
+        match world.service.recover(&admin, "authors", &id, &ANY).await {
+            Err(DocumentError::SlugTaken { slug }) => assert_eq!(slug, taken),
+            other => panic!("expected a clash, got {other:?}"),
+        }
+    };
+    check("head").await;
+    check("ada").await;
+}

@@ -127,7 +127,7 @@ async fn private_fields_stay_inside() {
         assert_eq!(
             filtered.unwrap_err().to_string(),
             "the parameter `filter` is not right: names no field to filter by; \
-             there are id, type, slug, status, locale, version, createdAt, updatedAt, publishedAt, parent"
+             there are order, id, type, slug, status, locale, version, createdAt, updatedAt, publishedAt, parent"
         );
         assert!(matches!(sorted, Err(DocumentError::BadParameter { .. })));
     }

@@ -12,7 +12,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_is_what_it_was() {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -21,6 +21,12 @@ fn help_is_what_it_was() {
         &["collections"],
         &["collections", "check"],
         &["doctor"],
+        &["sweep"],
+        &["settings"],
+        &["settings", "list"],
+        &["settings", "get"],
+        &["settings", "set"],
+        &["settings", "remove"],
     ];
     for command in commands {
         let name = ["help"].iter().chain(command).copied().collect::<Vec<_>>().join("_");
@@ -31,12 +37,13 @@ fn help_is_what_it_was() {
 #[test]
 fn mistakes_on_the_command_line_end_with_2() {
     let data = folder();
-    let mistakes: [&[&str]; 8] = [
+    let mistakes: [&[&str]; 9] = [
         &[],
         &["sreve"],
         &["serve", "--nothing"],
         &["serve", "--listen", "8080"],
         &["serve", "--request-timeout", "0"],
+        &["serve", "--sweep-interval", "soon"],
         &["serve", "--synchronous", "off"],
         &["serve", "--demo", "--collections", "."],
         &["doctor", "--log", "stratus=loud"],

@@ -1,0 +1,88 @@
+//! Making a copy of a document.
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use stratus_access::Action;
+use stratus_storage::{Consistency, Rows};
+
+use super::{
+    DocumentsService, Input, Member, Written,
+    content::Content,
+    create::{New, with_envelope},
+    save::with_slug,
+    state::{Stored, row_of, stored, whose},
+};
+use crate::{
+    collection::Collection,
+    document::Scope,
+    error::{DocumentError, Result},
+    physical::State,
+    slug::MAX_SLUG_BYTES,
+    sql::Base,
+};
+
+impl DocumentsService {
+    /// Makes a draft with the content of another document, over which `input` is applied like a
+    /// patch. Of the rest, the locale, the parent and the own permissions are copied, and a slug is
+    /// derived from the slug.
+    ///
+    /// Callers who may update the document copy its head, others what is public of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`] for what the caller may not see; those of
+    /// [`create`](Self::create) besides.
+    pub async fn duplicate(
+        &self,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        input: &Input,
+    ) -> Result<Written> {
+        let collection = self.creatable(scope, collection, input).await?;
+        let source = self.source(scope, collection, id).await?;
+        let empty = Map::new();
+        let given = input.fields.as_ref().unwrap_or(&empty);
+        let content = with_slug(collection, Content::patch(collection, &source.fields, given), input);
+        let content = with_envelope(content, input)?;
+        let document = &source.document;
+        let parent = input.parent.over(document.parent.clone());
+        let copy = Input {
+            locale: Some(input.locale.clone().unwrap_or_else(|| document.locale.clone())),
+            parent: parent.map_or(Member::Null, Member::Value),
+            ..input.clone()
+        };
+        let base = document.slug.as_deref().filter(|_| input.slug.is_absent()).map(base);
+        let new = New { input: &copy, content: &content, base, copy_of: Some(&document.id) };
+        self.make(scope, collection, &new).await
+    }
+
+    /// What the caller may copy of a document.
+    async fn source(&self, scope: &Scope, collection: &Arc<Collection>, id: &str) -> Result<Stored> {
+        let id = stratus_storage::parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let (base, rights) = (Base::Of(collection), scope.rights());
+        let mut head = row_of("documents_head", id);
+        head.push(" AND d.is_current_draft = 1");
+        whose(&mut head, scope, collection).granted(base, &[Action::Update], &rights);
+        let mut public = row_of("documents_published", id);
+        public.push(" AND d.is_published = 1 AND d.deleted_at IS NULL");
+        whose(&mut public, scope, collection).granted(base, &[], &rights);
+        public.window(State::Published, self.clock.now());
+        let looks = [head.finish(), public.finish()];
+        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        let found = rows.iter().find_map(Rows::first);
+        let source = found.map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)?;
+        match source.document.status {
+            State::Trashed => Err(self.trashed(scope, collection, id).await?),
+            _ => Ok(source),
+        }
+    }
+}
+
+/// A slug that a suffix finds room behind.
+fn base(slug: &str) -> String {
+    // Slugs are ASCII.
+    let end = slug.len().min(MAX_SLUG_BYTES - 16);
+    slug[..end].trim_end_matches('-').to_owned()
+}

@@ -1,0 +1,154 @@
+//! What the failure of a batch means.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+use stratus_events::GuardKind;
+use stratus_storage::{Consistency, Error as StorageError, Rows, Statement};
+
+use super::{
+    guards::{ANCESTORS, MAX_DEPTH},
+    write::{Subject, Write},
+};
+use crate::{
+    error::DocumentError, physical::State, repository::referrer, sql::Builder, validate::FieldError,
+};
+
+/// How many referrers an error names.
+const MAX_NAMED: u32 = 20;
+
+impl Write<'_> {
+    /// What the failure of the batch means for the caller.
+    pub(super) async fn meaning(&self, error: StorageError, subject: &Subject<'_>) -> DocumentError {
+        let explained = match &error {
+            StorageError::Guard { guard } => match GuardKind::from_name(guard) {
+                Some(GuardKind::StaleRevision) => {
+                    return DocumentError::StaleRevision { current: subject.revision };
+                }
+                Some(GuardKind::MissingReference) => self.missing_targets(subject).await,
+                Some(GuardKind::Referenced) => self.referrers(subject.id).await,
+                Some(GuardKind::MissingParent) => self.wrong_parent(subject).await,
+                // What it shall be a translation of has moved: look again.
+                Some(GuardKind::StaleAppend) => return DocumentError::Contended,
+                _ => return error.into(),
+            },
+            StorageError::NotUnique { columns } => self.not_unique(columns, subject).await,
+            // What a driver says of it is not for callers.
+            StorageError::TooLarge { .. } => {
+                return DocumentError::TooLarge {
+                    what: "the document is larger than the database takes".to_owned(),
+                };
+            }
+            _ => return error.into(),
+        };
+        explained.unwrap_or_else(DocumentError::Storage)
+    }
+
+    /// Which of the content's strong targets are gone. Without a content it is a recovery.
+    async fn missing_targets(&self, subject: &Subject<'_>) -> stratus_storage::Result<DocumentError> {
+        let Some(content) = subject.content else { return Ok(DocumentError::MissingReference) };
+        let targets = content.derived.strong_targets();
+        let live = Statement::new(
+            "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
+             CROSS JOIN documents AS d INDEXED BY documents_head \
+             ON d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 \
+             WHERE d.tenant_id = ?2 AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL",
+            vec![Json::Array(targets).to_string().into(), self.scope.tenant.as_str().into()],
+        );
+        let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
+        let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
+        let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
+        let gone = strong.filter(|it| !live.contains(&it.target.as_str())).map(|it| {
+            let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
+            FieldError::new(it.pointer.clone(), "missing_reference", message)
+        });
+        let gone: Vec<_> = gone.collect();
+        // All there again by now: whoever asks once more will succeed.
+        Ok(if gone.is_empty() { DocumentError::Contended } else { DocumentError::Invalid(gone) })
+    }
+
+    /// Whether the parent is not there, or stands below the document itself.
+    async fn wrong_parent(&self, subject: &Subject<'_>) -> stratus_storage::Result<DocumentError> {
+        let parent = self.parent.as_deref().unwrap_or_default();
+        let sql = format!(
+            "{ANCESTORS} SELECT max(up.id = ?3) AS loops, max(up.level) AS levels, \
+             (SELECT count(*) FROM documents AS p INDEXED BY documents_head WHERE p.root_id = ?2 \
+             AND p.is_current_draft = 1 AND p.tenant_id = ?1 AND p.type_id = ?5 AND p.deleted_at IS NULL) AS live \
+             FROM up"
+        );
+        let tenant = self.scope.tenant.as_str().into();
+        let params =
+            vec![tenant, parent.into(), subject.id.into(), MAX_DEPTH.into(), self.collection.name().into()];
+        let rows =
+            self.service.database.session(Consistency::Primary).query(&Statement::new(sql, params)).await?;
+        let Some(row) = rows.first() else { return Ok(DocumentError::Contended) };
+        let fault =
+            |code, message: &str| DocumentError::Invalid(vec![FieldError::new("/parent", code, message)]);
+        Ok(match (row.flag(2)?, row.flag(0)?, row.integer(1)? > MAX_DEPTH.into()) {
+            (false, ..) => fault("missing_reference", "there is no such document in the collection"),
+            (true, true, _) => fault("cycle", "the parent stands below this document"),
+            (true, false, true) => {
+                fault("cycle", &format!("a document stands below {MAX_DEPTH} others at most"))
+            }
+            // All is well by now: whoever asks once more will succeed.
+            (true, false, false) => DocumentError::Contended,
+        })
+    }
+
+    /// Who refers to a document or is its child, as far as the caller may see.
+    async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
+        let repository = &self.service.repository;
+        let looks = [
+            repository.children_of(self.scope, id, MAX_NAMED),
+            repository.referrers_of(self.scope, id, true, MAX_NAMED, 0),
+        ];
+        let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
+        let rows = rows.iter().flat_map(Rows::iter);
+        let mut referrers = rows.map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
+        // A head and the public row of one document are one referrer to whoever has to change it.
+        let mut named = BTreeSet::new();
+        referrers.retain(|it| named.insert((it.id.clone(), it.field.clone())));
+        referrers.truncate(MAX_NAMED as usize);
+        Ok(DocumentError::Referenced { referrers })
+    }
+
+    async fn not_unique(
+        &self,
+        columns: &str,
+        subject: &Subject<'_>,
+    ) -> stratus_storage::Result<DocumentError> {
+        let named = |column: &str| columns.split(", ").any(|it| it.rsplit('.').next() == Some(column));
+        if named("slug") {
+            let slug = self.taken_slug(subject).await?;
+            return Ok(DocumentError::SlugTaken { slug: slug.to_owned() });
+        }
+        if named("translation_group_id") {
+            let locale = self.locale.clone().unwrap_or_default();
+            return Ok(DocumentError::TranslationTaken { locale });
+        }
+        let keys = self.collection.indexes().iter().filter(|it| it.unique).flat_map(|it| &it.keys);
+        let unique = keys.filter(|(key, _)| key.column.starts_with("q_")).find(|(key, _)| named(&key.column));
+        Ok(match unique {
+            Some((key, _)) => DocumentError::NotUnique { field: key.name.clone() },
+            // A second head or version of the root: someone else was faster.
+            None => DocumentError::StaleRevision { current: subject.revision },
+        })
+    }
+
+    /// Which of its slugs another document has, where the head and the public row differ.
+    async fn taken_slug<'s>(&'s self, subject: &Subject<'s>) -> stratus_storage::Result<&'s str> {
+        let of_head = subject.slug.unwrap_or_default();
+        let Some(of_public) = &self.public_slug else { return Ok(of_head) };
+        let Some(index) = self.collection.slug_index(State::Draft) else { return Ok(of_head) };
+        let mut sql = Builder::default();
+        sql.push(
+            "SELECT 1 AS taken FROM documents AS h INDEXED BY documents_head CROSS JOIN documents AS d ",
+        );
+        sql.push("INDEXED BY ").push(&index.name).push(" ON d.locale = h.locale ");
+        sql.push("AND d.parent_root_id = h.parent_root_id AND d.slug IS NOT NULL AND d.slug = h.slug AND ");
+        sql.rows(self.collection, State::Draft, self.scope.tenant.as_str());
+        sql.push(" WHERE h.root_id = ").bind(subject.id).push(" AND h.is_current_draft = 1 LIMIT 1");
+        let taken = self.service.database.session(Consistency::Primary).query(&sql.finish()).await?;
+        Ok(if taken.is_empty() { of_public } else { of_head })
+    }
+}

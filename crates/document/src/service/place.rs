@@ -1,0 +1,236 @@
+//! What stands beside a content and is of no version: the order among siblings, and the group of
+//! translations. Both move on the rows that are there, the public one included, at once.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use stratus_access::Action;
+use stratus_events::{EventKind, GuardKind, NewEvent, Reach, append, guard_changed, guard_when};
+use stratus_storage::{OpId, Rows, Statement, Value, parse_uuid};
+
+use super::{
+    DocumentsService, Input, Member, Written,
+    lifecycle::{Window, reach},
+    state::Current,
+    write::{Subject, Write, time},
+};
+use crate::{
+    collection::Collection,
+    document::{Document, Scope},
+    error::{DocumentError, Result},
+    physical::State,
+    sql::{Base, Builder},
+    validate::FieldError,
+};
+
+/// The head (`?1`) from the revision that was looked at (`?2`) to the next, at a time (`?3`).
+const MOVE: &str = "UPDATE documents SET scheduled_at = ?4, expires_at = ?5, sort_order = ?6, \
+     translation_group_id = ?7, revision = ?2 + 1, updated_at = ?3 \
+     WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NULL";
+/// The public row, where it is another one, so that its tag changes too.
+const MOVE_PUBLIC: &str = "UPDATE documents SET sort_order = ?4, translation_group_id = ?5, \
+     revision = ?2 + 1, updated_at = ?3 WHERE id = ?1";
+/// The head of root `?1`, which is in no group, begins the group of its own id.
+const BEGIN: &str = "UPDATE documents SET translation_group_id = ?1, revision = revision + 1, updated_at = ?2 \
+     WHERE root_id = ?1 AND is_current_draft = 1 AND deleted_at IS NULL AND translation_group_id = ''";
+const BEGIN_PUBLIC: &str = "UPDATE documents SET translation_group_id = ?1, updated_at = ?2, \
+     revision = (SELECT h.revision FROM documents AS h INDEXED BY documents_head \
+     WHERE h.root_id = ?1 AND h.is_current_draft = 1) \
+     WHERE root_id = ?1 AND is_published = 1 AND is_current_draft = 0";
+/// No live head of root `?2` is in the group `?3`.
+const HAS_LEFT: &str = "NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head \
+     WHERE d.root_id = ?2 AND d.is_current_draft = 1 AND d.deleted_at IS NULL AND d.translation_group_id = ?3)";
+
+/// The document that another one is to be a translation of, as it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    id: String,
+    version: i64,
+    /// Empty where it is in none.
+    group: String,
+}
+
+impl Target {
+    /// A group is called after the document that it began with.
+    fn begins(&self) -> bool {
+        self.group.is_empty()
+    }
+
+    fn group(&self) -> &str {
+        if self.begins() { &self.id } else { &self.group }
+    }
+}
+
+/// What stands beside a content and is of no version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) order: i64,
+    pub(super) group: Option<String>,
+    /// Whose translation it becomes with this write.
+    pub(super) target: Option<Target>,
+}
+
+impl Place {
+    /// Where a document is.
+    pub(super) fn of(document: &Document) -> Self {
+        Self { order: document.order, group: document.translation_group.clone(), target: None }
+    }
+
+    /// Where an input puts a document; `target` is what was found of the one that it names.
+    pub(super) fn next(self, id: Option<&str>, input: &Input, target: Option<&Rows>) -> Result<Self> {
+        let order = match input.order {
+            Member::Absent => self.order,
+            Member::Null => 0,
+            Member::Value(order) => order,
+        };
+        let fault = |code, message: &str| {
+            DocumentError::Invalid(vec![FieldError::new("/translationOf", code, message)])
+        };
+        match &input.translation_of {
+            Member::Absent => Ok(Self { order, ..self }),
+            Member::Null => Ok(Self { order, group: None, target: None }),
+            Member::Value(named) if id == Some(named.as_str()) => {
+                Err(fault("cycle", "a document is no translation of itself"))
+            }
+            Member::Value(_) => {
+                let missing = || fault("missing_reference", "there is no such document in the collection");
+                let target = decode(target)?.ok_or_else(missing)?;
+                Ok(Self { order, group: Some(target.group().to_owned()), target: Some(target) })
+            }
+        }
+    }
+
+    /// Whether it is where the document is, and nothing else moves.
+    pub(super) fn is_that_of(&self, document: &Document) -> bool {
+        let joined = self.target.as_ref().is_some_and(Target::begins);
+        self.order == document.order && self.group == document.translation_group && !joined
+    }
+
+    /// The members that differ from where the document is.
+    fn moved(&self, document: &Document) -> Vec<&'static str> {
+        let order = (self.order != document.order).then_some("order");
+        let group = (self.group != document.translation_group).then_some("translationOf");
+        order.into_iter().chain(group).collect()
+    }
+}
+
+fn decode(rows: Option<&Rows>) -> stratus_storage::Result<Option<Target>> {
+    let row = rows.and_then(Rows::first);
+    row.map(|row| {
+        Ok(Target { id: row.text(0)?.to_owned(), version: row.integer(1)?, group: row.text(2)?.to_owned() })
+    })
+    .transpose()
+}
+
+/// Looks at the document that an input names as the original, if it names one.
+pub(super) fn target(scope: &Scope, collection: &Collection, input: &Input) -> Option<Statement> {
+    let Member::Value(id) = &input.translation_of else { return None };
+    let id = parse_uuid(id).ok()?;
+    let mut sql = Builder::default();
+    sql.push("SELECT d.root_id AS root_id, d.version_number AS version_number, ");
+    sql.push("d.translation_group_id AS translation_group_id FROM documents AS d INDEXED BY documents_head");
+    sql.push(" WHERE d.root_id = ").bind(id).push(" AND ");
+    sql.rows(collection, State::Draft, scope.tenant.as_str());
+    sql.granted(Base::Of(collection), &[Action::Update], &scope.rights());
+    Some(sql.finish())
+}
+
+impl Write<'_> {
+    /// Lets a document stand at a place: the original joins its group, if it was in none.
+    ///
+    /// Says how far that reaches: the original may be public.
+    pub(super) fn stand(&mut self, place: &Place, before: Option<&Document>) -> Reach {
+        let moved = before.map(|it| place.moved(it)).unwrap_or_default();
+        if !moved.is_empty() {
+            self.fact("members", moved);
+        }
+        let Some(target) = &place.target else { return Reach::Private };
+        if !target.begins() {
+            let params = [target.id.as_str().into(), target.group().into()];
+            self.statements.push(guard_when(GuardKind::StaleAppend, HAS_LEFT, params));
+            return Reach::Private;
+        }
+        let params = vec![Value::from(target.id.as_str()), Value::Integer(self.now)];
+        self.push(BEGIN, params.clone());
+        self.statements.push(guard_changed(GuardKind::StaleAppend));
+        self.push(BEGIN_PUBLIC, params);
+        // It was written, so the log tells of it.
+        let op_id = OpId::mint(&*self.service.clock, &*self.service.entropy);
+        self.statements.push(append(&NewEvent {
+            op_id: &op_id,
+            at: self.now,
+            tenant: &self.scope.tenant,
+            collection: self.collection.name(),
+            document: Some(&target.id),
+            version: Some(target.version),
+            kind: EventKind::Updated,
+            actor: self.scope.caller.actor(),
+            data: json!({ "members": ["translationOf"] }),
+        }));
+        Reach::Public
+    }
+
+    /// Moves the public row along that stays beside the head.
+    pub(super) fn move_public(&mut self, row_id: &str, revision: i64, place: &Place) {
+        let params = vec![
+            row_id.into(),
+            Value::Integer(revision),
+            Value::Integer(self.now),
+            Value::Integer(place.order),
+            place.group.as_deref().unwrap_or_default().into(),
+        ];
+        self.push(MOVE_PUBLIC, params);
+    }
+}
+
+impl DocumentsService {
+    /// Neither a window nor a place is new content: they move on the row, and the version stays.
+    pub(super) async fn move_head(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        current: &Current,
+        window: Window,
+        place: &Place,
+    ) -> Result<Written> {
+        let head = &current.head;
+        let mut write = Write::begin(self, scope, collection);
+        let document = Document {
+            publish_at: window.publish_at,
+            expire_at: window.expire_at,
+            order: place.order,
+            translation_group: place.group.clone(),
+            revision: current.next_revision(),
+            updated_at: write.now,
+            ..head.document.clone()
+        };
+        write.push(
+            MOVE,
+            vec![
+                document.row_id.as_str().into(),
+                Value::Integer(head.document.revision),
+                Value::Integer(document.updated_at),
+                time(window.publish_at),
+                time(window.expire_at),
+                Value::Integer(place.order),
+                place.group.as_deref().unwrap_or_default().into(),
+            ],
+        );
+        write.guard_revision();
+        let stays = place.is_that_of(&head.document);
+        if let Some(public) = current.public.as_ref().filter(|_| !stays) {
+            write.move_public(&public.document.row_id, head.document.revision, place);
+        }
+        write.locale = Some(document.locale.clone());
+        let of_target = write.stand(place, Some(&head.document));
+        let of_window = if head.is_published { Reach::Public } else { Reach::Private };
+        let (kind, own) = match stays {
+            true => (EventKind::Scheduled, of_window),
+            false => (EventKind::Updated, reach(current)),
+        };
+        let subject =
+            Subject { id: &document.id, revision: head.document.revision, slug: None, content: None };
+        let bookmark = write.commit(kind, own.max(of_target), document.version, None, &subject).await?;
+        Ok(Written { document, bookmark: Some(bookmark) })
+    }
+}
