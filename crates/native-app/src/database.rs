@@ -1,7 +1,8 @@
 //! The database file in the data folder.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -9,6 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 
 const FILE_NAME: &str = "stratus.db";
+const LOCK_NAME: &str = "stratus.lock";
 
 /// Opens the database of a data folder; makes both where they are missing.
 pub(crate) fn create(data: &Path, options: SqliteOptions) -> anyhow::Result<SqliteDatabase> {
@@ -20,6 +22,15 @@ pub(crate) fn create(data: &Path, options: SqliteOptions) -> anyhow::Result<Sqli
 pub(crate) fn existing(data: &Path) -> anyhow::Result<SqliteDatabase> {
     let path = path_of_existing(data)?;
     Ok(SqliteDatabase::open(path, SqliteOptions::default())?)
+}
+
+/// Waits for its turn to fill a database. Others wait until the file is dropped, or its process ends.
+pub(crate) fn turn_to_fill(data: &Path) -> anyhow::Result<File> {
+    let path = data.join(LOCK_NAME);
+    let cannot = || format!("`{}` can't be locked", path.display());
+    let file = File::options().create(true).append(true).open(&path).with_context(cannot)?;
+    file.lock().with_context(cannot)?;
+    Ok(file)
 }
 
 fn path_of_existing(data: &Path) -> anyhow::Result<PathBuf> {

@@ -111,6 +111,8 @@ async fn build(
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let registry = Arc::new(bring_up(&*database, &*clock, definitions, global).await?);
     if options.demo {
+        // Of many that start at once, one loads and the others find it loaded.
+        let _turn = database::turn_to_fill(&global.data)?;
         let documents = demo::load(&database, &registry, &*clock, &entropy).await?;
         tracing::info!(documents, "the demo is there");
     }

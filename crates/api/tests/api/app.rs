@@ -34,7 +34,7 @@ pub(crate) struct App {
     pub(crate) readiness: Arc<AtomicBool>,
     pub(crate) counted: Arc<CountingDatabase>,
     pub(crate) faulty: Arc<FaultyDatabase>,
-    folder: TempDir,
+    pub(crate) folder: Arc<TempDir>,
 }
 
 /// The demo's collections, and those that show what it has not.
@@ -68,18 +68,33 @@ pub(crate) fn definitions() -> Vec<CollectionDefinition> {
     demo.iter().chain(&own).map(|text| CollectionDefinition::parse(text).unwrap()).collect()
 }
 
-fn open(folder: &Path) -> Arc<dyn Database> {
+pub(crate) fn open(folder: &Path) -> Arc<dyn Database> {
     let options = SqliteOptions::default().d1_strict().synchronous(Synchronous::Normal);
     Arc::new(SqliteDatabase::open(folder.join("stratus.db"), options).unwrap())
 }
 
 async fn template() -> TempDir {
+    prepared(definitions()).await
+}
+
+/// A folder with a database that has what these collections need, closed.
+pub(crate) async fn prepared(definitions: Vec<CollectionDefinition>) -> TempDir {
     let folder = TempDir::new().unwrap();
     let database = open(folder.path());
     let clock = SettableClock::new(NOW);
     apply(&*database, &clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.unwrap();
-    install(&*database, &clock, &Registry::new(definitions()).unwrap()).await.unwrap();
+    install(&*database, &clock, &Registry::new(definitions).unwrap()).await.unwrap();
     folder
+}
+
+/// A folder with the same files.
+pub(crate) fn copied(template: &TempDir) -> Arc<TempDir> {
+    let folder = TempDir::new().unwrap();
+    for file in fs::read_dir(template.path()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+    }
+    Arc::new(folder)
 }
 
 /// What differs from one program to the next.
@@ -105,16 +120,23 @@ impl App {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let folder = TempDir::new().unwrap();
-        for file in fs::read_dir(TEMPLATE.get_or_init(template).await.path()).unwrap() {
-            let file = file.unwrap();
-            fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-        }
-        let counted = Arc::new(CountingDatabase::new(open(folder.path())));
+        let folder = copied(TEMPLATE.get_or_init(template).await);
+        let database = open(folder.path());
+        Self::over(folder, database, definitions(), setup)
+    }
+
+    /// The program over a database of that folder.
+    pub(crate) fn over(
+        folder: Arc<TempDir>,
+        database: Arc<dyn Database>,
+        definitions: Vec<CollectionDefinition>,
+        setup: Setup,
+    ) -> Self {
+        let counted = Arc::new(CountingDatabase::new(database));
         let faulty = Arc::new(FaultyDatabase::new(counted.clone()));
         let clock = Arc::new(SettableClock::new(NOW));
         let entropy = Arc::new(SeededEntropy::new(7));
-        let registry = Arc::new(Registry::new(definitions()).unwrap());
+        let registry = Arc::new(Registry::new(definitions).unwrap());
         let readiness = Arc::new(AtomicBool::new(true));
         let api = Api::new(ApiParts {
             service: DocumentsService::new(faulty.clone(), registry, clock.clone(), entropy.clone()),

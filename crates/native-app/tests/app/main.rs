@@ -16,6 +16,7 @@ mod indexes;
 mod process;
 mod resources;
 mod settings;
+mod sonicjs;
 mod starting;
 mod stopping;
 mod sweeping;
