@@ -129,8 +129,9 @@ impl DocumentRepository {
     ///
     /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
     pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
-        let collection = self.reach(scope, collection, right_to_read(query.state)).await?;
+        let (collection, action) = (self.known(collection)?, right_to_read(query.state));
         if query.is_empty() {
+            self.reach(scope, collection.name(), action).await?;
             return Ok(Page { documents: Vec::new(), next: None, prev: None });
         }
         let rights = scope.rights();
@@ -141,7 +142,12 @@ impl DocumentRepository {
             [one] => vec![session.query(one).await?],
             several => session.batch(several).await?,
         };
-        Walk::over(collection, query, &plan, &results)?.page()
+        let page = Walk::over(collection, query, &plan, &results)?.page()?;
+        // Whoever sees nothing may be one who may know of nothing.
+        if page.documents.is_empty() {
+            self.reach(scope, collection.name(), action).await?;
+        }
+        Ok(page)
     }
 
     /// The versions of a document, newest first; `before` goes on below a version number.

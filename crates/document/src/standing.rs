@@ -72,11 +72,12 @@ impl DocumentRepository {
     /// nothing: the two look alike. [`DocumentError::Denied`] for one that they may only read.
     pub async fn reach(&self, scope: &Scope, name: &str, action: Action) -> Result<&Arc<Collection>> {
         let collection = self.known(name)?;
-        let refusals = [(Action::Read, DocumentError::NotFound), (action, DocumentError::Denied { action })];
-        for (action, refusal) in refusals {
-            if !collection.allows(&scope.caller, action) && !self.granted_singly(scope, name, action).await? {
-                return Err(refusal);
-            }
+        let lacks = |action| !collection.allows(&scope.caller, action);
+        if lacks(Action::Read) && !self.granted_singly(scope, name, Action::Read).await? {
+            return Err(DocumentError::NotFound);
+        }
+        if action != Action::Read && lacks(action) && !self.granted_singly(scope, name, action).await? {
+            return Err(DocumentError::Denied { action });
         }
         Ok(collection)
     }
