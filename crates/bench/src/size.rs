@@ -27,7 +27,7 @@ pub(crate) fn compare(context: &Context) -> Result<Section> {
         ),
     );
     for (kind, what, most) in [
-        (Kind::Posts, "posts: three tags, three references, twelve indexes", 2.8),
+        (Kind::Posts, "posts: three tags, three references, all indexes of the demo", 2.8),
         (Kind::Notes, "notes: nothing derived, list and slugs", 2.0),
     ] {
         let (file, json, count) = bytes(context, kind, size)?;

@@ -9,9 +9,6 @@ use crate::cors;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
 
-/// How many headers are added here at most.
-const MOST: usize = 10;
-
 /// What a handler may decide otherwise.
 const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -27,8 +24,6 @@ const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
 pub(super) fn complete(answer: &mut Response, asked: &Asked) {
     let status = answer.status();
     let headers = answer.headers_mut();
-    // A map that grows step by step sorts all of them in again at each.
-    headers.reserve(MOST);
     if let Ok(id) = HeaderValue::from_str(asked.id.as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
