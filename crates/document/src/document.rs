@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use stratus_access::{Caller, TenantId};
-use stratus_storage::{Consistency, Row, Timestamp};
+use stratus_storage::{Consistency, Row, RowMut, Timestamp};
 
 use crate::{
     collection::Collection,
@@ -139,38 +139,53 @@ pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug A
 pub(crate) const COLUMN_COUNT: usize = 18;
 
 impl Document {
-    pub(crate) fn decode(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Self> {
-        let owned = |text: &str| text.to_owned();
-        let is_trashed = !row.value(6)?.is_null();
-        let status = match (is_trashed, row.flag(5)?) {
+    /// Takes a document out of a row.
+    pub(crate) fn take(collection: &Arc<Collection>, mut row: RowMut<'_>) -> stratus_storage::Result<Self> {
+        let cells = row.as_row();
+        let is_trashed = !cells.value(6)?.is_null();
+        let status = match (is_trashed, cells.flag(5)?) {
             (true, _) => State::Trashed,
             (false, true) => State::Published,
             (false, false) => State::Draft,
         };
-        let fields = row.text(15)?;
-        let type_version = row.integer(14)?;
+        let type_version = cells.integer(14)?;
+        let (version, revision) = (cells.integer(7)?, cells.integer(8)?);
+        let (created_at, updated_at) = (cells.integer(9)?, cells.integer(10)?);
+        let order = cells.integer(16)?;
+        let published_at = cells.optional_integer(11)?;
+        let (publish_at, expire_at) = (cells.optional_integer(12)?, cells.optional_integer(13)?);
+        let fields = row.take_text(15)?;
         let is_current = type_version == collection.type_version();
         Ok(Self {
             collection: Arc::clone(collection),
-            row_id: row.text(0)?.to_owned(),
+            row_id: row.take_text(0)?,
             type_version,
-            id: row.text(1)?.to_owned(),
-            slug: row.optional_text(2)?.map(owned),
-            locale: row.text(3)?.to_owned(),
-            parent: Some(row.text(4)?).filter(|it| !it.is_empty()).map(owned),
-            order: row.integer(16)?,
-            translation_group: Some(row.text(17)?).filter(|it| !it.is_empty()).map(owned),
+            id: row.take_text(1)?,
+            slug: row.take_optional_text(2)?,
+            locale: row.take_text(3)?,
+            parent: Some(row.take_text(4)?).filter(|it| !it.is_empty()),
+            order,
+            translation_group: Some(row.take_text(17)?).filter(|it| !it.is_empty()),
             status,
-            version: row.integer(7)?,
-            revision: row.integer(8)?,
-            created_at: row.integer(9)?,
-            updated_at: row.integer(10)?,
-            published_at: row.optional_integer(11)?,
-            publish_at: row.optional_integer(12)?,
-            expire_at: row.optional_integer(13)?,
-            // Copied as it is stored, unless it was written under another definition.
-            fields: if is_current { fields.to_owned() } else { project(collection, fields)? },
+            version,
+            revision,
+            created_at,
+            updated_at,
+            published_at,
+            publish_at,
+            expire_at,
+            // As it is stored, unless it was written under another definition.
+            fields: if is_current { fields } else { project(collection, &fields)? },
         })
+    }
+
+    /// A document of a row that is still needed.
+    pub(crate) fn decode(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Self> {
+        let mut copy = row.to_rows();
+        let row = copy.iter_mut().next().ok_or_else(|| stratus_storage::Error::Unexpected {
+            what: "a document without columns".to_owned(),
+        })?;
+        Self::take(collection, row)
     }
 
     /// The collection that it is in.

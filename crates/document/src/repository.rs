@@ -142,7 +142,7 @@ impl DocumentRepository {
             [one] => vec![session.query(one).await?],
             several => session.batch(several).await?,
         };
-        let page = Walk::over(collection, query, &plan, &results)?.page()?;
+        let page = Walk::over(collection, query, &plan, results)?.page()?;
         // Whoever sees nothing may be one who may know of nothing.
         if page.documents.is_empty() {
             self.reach(scope, collection.name(), action).await?;
@@ -169,7 +169,7 @@ impl DocumentRepository {
         sql.push(" AND d.version_number < ").bind(Value::Integer(before.unwrap_or(i64::from(u32::MAX))));
         sql.push(" ORDER BY d.version_number DESC LIMIT ").bind(MAX_LIMIT + 1);
         let rows = self.database.session(scope.consistency.clone()).query(&sql.finish()).await?;
-        let mut versions = decode(collection, &rows)?;
+        let mut versions = decode(collection, rows)?;
         if versions.is_empty() {
             // Below the oldest there is nothing; of what is not there, or in the trash, neither.
             self.get(scope, collection.name(), id, &View { state: State::Draft, locale: None }).await?;
@@ -319,8 +319,8 @@ impl DocumentRepository {
         collection: &Arc<Collection>,
         sql: Statement,
     ) -> Result<Option<Document>> {
-        let rows = self.database.session(scope.consistency.clone()).query(&sql).await?;
-        Ok(rows.first().map(|row| Document::decode(collection, row)).transpose()?)
+        let mut rows = self.database.session(scope.consistency.clone()).query(&sql).await?;
+        Ok(rows.iter_mut().next().map(|row| Document::take(collection, row)).transpose()?)
     }
 }
 
@@ -331,8 +331,8 @@ pub(crate) fn root_index(state: State) -> &'static str {
     }
 }
 
-fn decode(collection: &Arc<Collection>, rows: &Rows) -> stratus_storage::Result<Vec<Document>> {
-    rows.iter().map(|row| Document::decode(collection, row)).collect()
+fn decode(collection: &Arc<Collection>, mut rows: Rows) -> stratus_storage::Result<Vec<Document>> {
+    rows.iter_mut().map(|row| Document::take(collection, row)).collect()
 }
 
 pub(crate) fn referrer(row: Row<'_>) -> stratus_storage::Result<Referrer> {
@@ -351,7 +351,11 @@ pub(crate) fn referrer(row: Row<'_>) -> stratus_storage::Result<Referrer> {
 struct Walk<'a> {
     query: &'a ListQuery,
     reversed: bool,
-    found: Vec<(Document, Cursor)>,
+    documents: Vec<Document>,
+    /// Where the first document is, and the last one that the page has room for.
+    first: Option<Cursor>,
+    last: Option<Cursor>,
+    more: bool,
     /// Where a bounded walk stopped before the page was full.
     stopped_at: Option<Cursor>,
 }
@@ -361,43 +365,55 @@ impl<'a> Walk<'a> {
         collection: &Arc<Collection>,
         query: &'a ListQuery,
         plan: &Plan,
-        results: &[Rows],
+        mut results: Vec<Rows>,
     ) -> stratus_storage::Result<Self> {
-        let mut walk = Self { query, reversed: plan.reversed, found: Vec::new(), stopped_at: None };
-        for row in results.iter().flat_map(Rows::iter) {
-            if walk.stopped_at.is_some() || walk.found.len() > query.limit as usize {
+        let (limit, reversed) = (query.limit as usize, plan.reversed);
+        let documents = Vec::with_capacity(limit);
+        let mut walk =
+            Self { query, reversed, documents, first: None, last: None, more: false, stopped_at: None };
+        let keys = COLUMN_COUNT..COLUMN_COUNT + plan.key_count;
+        let cursor = |row: Row<'_>| {
+            let values = keys.clone().map(|column| row.value(column).cloned()).collect::<Result<_, _>>()?;
+            stratus_storage::Result::Ok(Cursor { values, id: row.text(1)?.to_owned() })
+        };
+        for row in results.iter_mut().flat_map(Rows::iter_mut) {
+            if walk.stopped_at.is_some() || walk.more {
                 break;
             }
-            let keys = COLUMN_COUNT..COLUMN_COUNT + plan.key_count;
-            let values = keys.clone().map(|column| row.value(column).cloned()).collect::<Result<_, _>>()?;
-            let cursor = Cursor { values, id: row.text(1)?.to_owned() };
-            if Plan::is_stop(row)? {
-                walk.stopped_at = Some(cursor);
+            let cells = row.as_row();
+            if Plan::is_stop(cells)? {
+                walk.stopped_at = Some(cursor(cells)?);
                 continue;
             }
-            walk.found.push((Document::decode(collection, row)?, cursor));
+            if walk.documents.len() == limit {
+                // It only tells that there is another page.
+                walk.more = true;
+                continue;
+            }
+            if walk.documents.is_empty() {
+                walk.first = Some(cursor(cells)?);
+            }
+            if walk.documents.len() + 1 == limit {
+                walk.last = Some(cursor(cells)?);
+            }
+            walk.documents.push(Document::take(collection, row)?);
         }
         Ok(walk)
     }
 
-    fn page(mut self) -> Result<Page> {
-        let limit = self.query.limit as usize;
-        let more = self.found.len() > limit;
-        self.found.truncate(limit);
-        let last = self.found.last().map(|(_, cursor)| cursor.clone());
+    fn page(self) -> Result<Page> {
         // Beyond: in the direction of the walk. Behind: where it came from.
-        let first = self.found.first().map(|(_, cursor)| cursor.clone());
         let behind = match &self.query.position {
             query::Position::Start => None,
             // Nothing was found up to where the walk stopped: the way back leads from there.
             query::Position::After(from) | query::Position::Before(from) => {
-                first.or_else(|| self.stopped_at.clone()).or_else(|| Some(from.clone()))
+                self.first.or_else(|| self.stopped_at.clone()).or_else(|| Some(from.clone()))
             }
         };
-        let beyond = if more { last } else { self.stopped_at };
+        let beyond = if self.more { self.last } else { self.stopped_at };
         let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(&self.query.fingerprint));
         let (mut next, mut prev) = (encode(beyond), encode(behind));
-        let mut documents: Vec<_> = self.found.into_iter().map(|(document, _)| document).collect();
+        let mut documents = self.documents;
         if self.reversed {
             documents.reverse();
             std::mem::swap(&mut next, &mut prev);

@@ -33,6 +33,6 @@ pub use error::{BoxError, Error, Result};
 pub use ids::{InvalidUuid, OpId, mint_uuid_v7, parse_uuid};
 pub use key_value::{KeyValue, MAX_KEY_BYTES, MIN_TTL_SECONDS};
 pub use limits::Limits;
-pub use rows::{Row, Rows};
+pub use rows::{Row, RowMut, Rows};
 pub use statement::{Sql, Statement, refuse_transaction_control};
 pub use value::{MAX_SAFE_INTEGER, Value};

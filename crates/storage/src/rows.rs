@@ -43,6 +43,45 @@ impl Rows {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Row<'_>> + ExactSizeIterator {
         self.cells.chunks_exact(self.width.max(1)).map(|cells| Row { cells })
     }
+
+    /// The rows, in order, to take texts out of.
+    pub fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = RowMut<'_>> + ExactSizeIterator {
+        self.cells.chunks_exact_mut(self.width.max(1)).map(|cells| RowMut { cells })
+    }
+}
+
+/// One row of a result, to take texts out of: they are moved, not copied.
+#[derive(Debug)]
+pub struct RowMut<'rows> {
+    cells: &'rows mut [Value],
+}
+
+impl RowMut<'_> {
+    /// What has not been taken; what has is empty.
+    pub fn as_row(&self) -> Row<'_> {
+        Row { cells: self.cells }
+    }
+
+    /// Takes the text in a column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unexpected`] when it is anything else.
+    pub fn take_text(&mut self, column: usize) -> Result<String> {
+        match self.cells.get_mut(column) {
+            Some(Value::Text(text)) => Ok(std::mem::take(text)),
+            _ => Err(unexpected(column, "text")),
+        }
+    }
+
+    /// Takes the text in a column, or `None` for NULL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unexpected`] when it is anything else.
+    pub fn take_optional_text(&mut self, column: usize) -> Result<Option<String>> {
+        if self.as_row().value(column)?.is_null() { Ok(None) } else { self.take_text(column).map(Some) }
+    }
 }
 
 /// One row of a result. Columns are counted from 0, in the order of the SELECT.
@@ -52,6 +91,11 @@ pub struct Row<'rows> {
 }
 
 impl<'rows> Row<'rows> {
+    /// Whatever is in it, copied.
+    pub fn to_rows(&self) -> Rows {
+        Rows { width: self.cells.len(), cells: self.cells.to_vec(), work: 0 }
+    }
+
     /// The cell in a column.
     ///
     /// # Errors

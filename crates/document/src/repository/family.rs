@@ -34,7 +34,7 @@ impl DocumentRepository {
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let statement = self.translations_of(scope, collection, id);
         let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
-        let found = decode(collection, &rows)?;
+        let found = decode(collection, rows)?;
         if found.iter().any(|it| it.id == id) {
             Ok(found)
         } else {
