@@ -27,6 +27,7 @@ mod rewrite;
 mod service;
 mod slug;
 mod sql;
+pub mod transfer;
 mod validate;
 
 pub use collection::{Collection, Field};

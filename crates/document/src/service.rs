@@ -13,7 +13,7 @@ mod write;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use content::texts;
+pub(crate) use content::{Content, texts};
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_storage::{Bookmark, Clock, Database, Entropy, Timestamp};

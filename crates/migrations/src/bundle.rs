@@ -34,6 +34,12 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
             checksum: "b75cb630d80482a1f4e5f1180c6ab947e8605144a91b4be7e1c9a87d72ed8110",
         },
+        Migration {
+            id: 5,
+            name: "0005_import",
+            sql: include_str!("../../../migrations/0005_import.sql"),
+            checksum: "9cace2893f4b42e9276dd8d88e2c298e7703fd91ca7461d8b09d98af65db2295",
+        },
     ],
 };
 

@@ -1,0 +1,573 @@
+//! What a line makes of a document: which rows stay, which are new, which become history.
+
+use serde_json::{Map, Value as Json};
+use stratus_storage::Timestamp;
+
+use super::{
+    line::{Body, Line, Permission, RowLine},
+    stored::{Existing, StoredRow},
+};
+use crate::{
+    collection::Collection,
+    derived::Derived,
+    error::DocumentError,
+    physical::State,
+    service::{Content, Member, texts},
+    validate::FieldError,
+};
+
+/// What a document is to be, checked: of one line, its references being ids.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) head: WantedRow,
+    pub(super) public: Public,
+    pub(super) history: Vec<WantedRow>,
+    /// `None` is what is there, or what a create makes of it.
+    created_at: Option<Timestamp>,
+    published_at: Option<Timestamp>,
+    order: Option<i64>,
+    pub(super) group: Option<String>,
+    permissions: Option<Vec<Permission>>,
+}
+
+/// What the public is to see.
+#[derive(Debug)]
+pub(super) enum Public {
+    /// Nothing.
+    Nothing,
+    /// The head.
+    Head,
+    /// Another row.
+    Row(WantedRow),
+    /// What it sees already.
+    Stays,
+}
+
+/// A row that is to be there.
+#[derive(Debug)]
+pub(super) struct WantedRow {
+    pub(super) slug: Option<String>,
+    pub(super) locale: String,
+    pub(super) parent: Option<String>,
+    version: Option<i64>,
+    updated_at: Option<Timestamp>,
+    publish_at: Option<Timestamp>,
+    expire_at: Option<Timestamp>,
+    texts: (String, String),
+    pub(super) fields: Map<String, Json>,
+    pub(super) derived: Derived,
+    /// The member of the line that it is.
+    member: &'static str,
+}
+
+/// Where the head stands: what a line and the look-ups before came to.
+pub(super) struct Position {
+    pub(super) slug: Option<String>,
+    pub(super) locale: String,
+    pub(super) parent: Option<String>,
+}
+
+impl Wanted {
+    /// Checks the fields of a line. Every fault has the pointer of the line.
+    pub(super) fn of(
+        collection: &Collection,
+        line: Line,
+        position: Position,
+        existing: Option<&Existing>,
+        row_bytes: usize,
+    ) -> Result<Self, Vec<FieldError>> {
+        let Line { created_at, published_at, order, group, permissions, body, .. } = line;
+        let published_at = match published_at {
+            Member::Value(time) => Some(time),
+            Member::Absent | Member::Null => None,
+        };
+        match body {
+            Body::Bare(bare) => {
+                let head = existing.map(|it| &it.head);
+                let present = head.map(|head| head.fields(collection)).transpose().map_err(corrupt)?;
+                let content = Content::import(collection, present.as_ref(), bare.fields);
+                let content = content.map_err(|error| faults(error, ""))?;
+                let window = |given: Member<Timestamp>, present: Option<Timestamp>| match given {
+                    Member::Absent => present,
+                    Member::Null => None,
+                    Member::Value(time) => Some(time),
+                };
+                let publish_at = window(bare.publish_at, head.and_then(|it| it.publish_at));
+                let expire_at = window(bare.expire_at, head.and_then(|it| it.expire_at));
+                if publish_at.zip(expire_at).is_some_and(|(from, to)| from >= to) {
+                    return Err(vec![FieldError::new("/expireAt", "too_small", "must be after `publishAt`")]);
+                }
+                let head = WantedRow {
+                    publish_at,
+                    expire_at,
+                    ..WantedRow::of(collection, position, content, row_bytes, "")?
+                };
+                let public = if bare.publish { Public::Head } else { Public::Stays };
+                let history = Vec::new();
+                Ok(Self { head, public, history, created_at, published_at, order, group, permissions })
+            }
+            Body::Exact { published, head, versions } => {
+                let at = |row: &RowLine| Position {
+                    slug: or(&row.slug, &position.slug),
+                    locale: row.locale.clone().unwrap_or_else(|| position.locale.clone()),
+                    parent: or(&row.parent, &position.parent),
+                };
+                let mut history = Vec::new();
+                for (n, row) in versions.into_iter().enumerate() {
+                    history.push(WantedRow::history(collection, at(&row), row, n)?);
+                }
+                let exact = |row: RowLine, member: &'static str| {
+                    let position = at(&row);
+                    WantedRow::exact(collection, position, row, row_bytes, member)
+                };
+                let (head, public) = match (head, published) {
+                    (Some(head), Some(row)) => {
+                        (exact(head, "/head")?, Public::Row(exact(row, "/published")?))
+                    }
+                    (Some(head), None) => (exact(head, "/head")?, Public::Nothing),
+                    (None, Some(row)) => (exact(row, "/published")?, Public::Head),
+                    (None, None) => {
+                        return Err(vec![FieldError::new("/head", "required", "`head` is required")]);
+                    }
+                };
+                // What such a line doesn't mention is not there.
+                let order = order.or(Some(0));
+                let group = group.or_else(|| Some(String::new()));
+                let permissions = permissions.or_else(|| Some(Vec::new()));
+                Ok(Self { head, public, history, created_at, published_at, order, group, permissions })
+            }
+        }
+    }
+
+    /// The rows that others can refer to, and that refer strongly.
+    pub(super) fn live_rows(&self) -> impl Iterator<Item = &WantedRow> {
+        let public = match &self.public {
+            Public::Row(row) => Some(row),
+            _ => None,
+        };
+        [&self.head].into_iter().chain(public)
+    }
+}
+
+fn or(given: &Member<String>, otherwise: &Option<String>) -> Option<String> {
+    match given {
+        Member::Absent => otherwise.clone(),
+        Member::Null => None,
+        Member::Value(value) => Some(value.clone()),
+    }
+}
+
+impl WantedRow {
+    fn of(
+        collection: &Collection,
+        Position { slug, locale, parent }: Position,
+        content: Content,
+        row_bytes: usize,
+        member: &'static str,
+    ) -> Result<Self, Vec<FieldError>> {
+        let texts = content.texts(collection);
+        let size = texts.0.len() + texts.1.len();
+        if size > row_bytes {
+            let message = format!("the document is {size} bytes as it is stored; {row_bytes} at most");
+            return Err(vec![FieldError::new(format!("{member}/fields"), "too_large", message)]);
+        }
+        Ok(Self {
+            slug,
+            locale,
+            parent,
+            version: None,
+            updated_at: None,
+            publish_at: None,
+            expire_at: None,
+            texts,
+            fields: content.fields,
+            derived: content.derived,
+            member,
+        })
+    }
+
+    fn exact(
+        collection: &Collection,
+        position: Position,
+        row: RowLine,
+        row_bytes: usize,
+        member: &'static str,
+    ) -> Result<Self, Vec<FieldError>> {
+        let content = Content::exact(collection, &row.fields).map_err(|error| faults(error, member))?;
+        let wanted = Self::of(collection, position, content, row_bytes, member)?;
+        let RowLine { version, updated_at, publish_at, expire_at, .. } = row;
+        Ok(Self { version, updated_at, publish_at, expire_at, ..wanted })
+    }
+
+    /// History may have been written under other definitions: only its members must be known.
+    fn history(
+        collection: &Collection,
+        Position { slug, locale, parent }: Position,
+        row: RowLine,
+        n: usize,
+    ) -> Result<Self, Vec<FieldError>> {
+        let unknown = row.fields.keys().find(|name| collection.shape().field(name).is_none());
+        if let Some(name) = unknown {
+            let at = crate::validate::pointer(&format!("/versions/{n}/fields"), name);
+            let message = format!("there is no field `{}`", crate::validate::shorten(name));
+            return Err(vec![FieldError::new(at, "unknown_field", message)]);
+        }
+        let texts = texts(collection, &row.fields);
+        let RowLine { version, updated_at, publish_at, expire_at, fields, .. } = row;
+        let (derived, member) = (Derived::default(), "");
+        Ok(Self {
+            slug,
+            locale,
+            parent,
+            version,
+            updated_at,
+            publish_at,
+            expire_at,
+            texts,
+            fields,
+            derived,
+            member,
+        })
+    }
+
+    /// A pointer into its content as one into the line.
+    pub(super) fn pointer(&self, at: &str) -> String {
+        format!("{}{at}", self.member)
+    }
+
+    /// Whether it is that row, but for when it is visible.
+    fn is(&self, collection: &Collection, row: &StoredRow) -> stratus_storage::Result<bool> {
+        let same_place = self.slug == row.slug && self.locale == row.locale && self.parent == row.parent;
+        Ok(same_place && !row.is_trashed && row.has_texts(collection, &self.texts)?)
+    }
+}
+
+/// The faults of a content, from the pointers of a request's body to those of the line.
+fn faults(error: DocumentError, member: &str) -> Vec<FieldError> {
+    match error {
+        DocumentError::Invalid(faults) => {
+            let moved = faults.into_iter().map(|it| FieldError { pointer: format!("{member}{}", it.pointer), ..it });
+            moved.collect()
+        }
+        other => vec![FieldError::new(member, "invalid", other.to_string())],
+    }
+}
+
+fn corrupt(error: stratus_storage::Error) -> Vec<FieldError> {
+    vec![FieldError::new("", "corrupt", error.to_string())]
+}
+
+/// A row of a document that stays as it is but for its flags, its window and its times.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) row_id: String,
+    pub(super) is_head: bool,
+    pub(super) is_published: bool,
+    pub(super) revision: i64,
+    pub(super) updated_at: Timestamp,
+    pub(super) published_at: Option<Timestamp>,
+    pub(super) publish_at: Option<Timestamp>,
+    pub(super) expire_at: Option<Timestamp>,
+}
+
+/// A row that is written anew.
+#[derive(Debug)]
+pub(super) struct New {
+    pub(super) is_head: bool,
+    pub(super) is_published: bool,
+    pub(super) version: i64,
+    pub(super) revision: i64,
+    pub(super) slug: Option<String>,
+    pub(super) locale: String,
+    pub(super) parent: Option<String>,
+    pub(super) published_at: Option<Timestamp>,
+    pub(super) publish_at: Option<Timestamp>,
+    pub(super) expire_at: Option<Timestamp>,
+    pub(super) updated_at: Timestamp,
+    pub(super) data: String,
+    pub(super) data_private: String,
+    pub(super) derived: Derived,
+}
+
+/// Everything that is written of one document.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The head's revision that was looked at; nothing where there was no document.
+    pub(super) before: Option<i64>,
+    /// The head's version, as it will be.
+    pub(super) version: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) order: i64,
+    pub(super) group: String,
+    /// What all rows of a root repeat has changed.
+    pub(super) restamps: bool,
+    pub(super) becomes_history: Vec<String>,
+    pub(super) kept: Vec<Kept>,
+    pub(super) new: Vec<New>,
+    pub(super) permissions: Option<Vec<Permission>>,
+    /// Versions up to this one are forgotten, unless they are the head or public.
+    pub(super) prune: Option<i64>,
+    pub(super) changed: Vec<String>,
+    pub(super) is_public: bool,
+}
+
+/// Where a wanted row is to be found.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    There(&'a StoredRow),
+    Nowhere,
+}
+
+impl Plan {
+    /// What makes the document what it is to be; nothing if it is already.
+    pub(super) fn of(
+        collection: &Collection,
+        wanted: Wanted,
+        existing: Option<&Existing>,
+        now: Timestamp,
+    ) -> stratus_storage::Result<Option<Self>> {
+        let mut plan = Self::begin(&wanted, existing, now);
+        plan.rows(collection, wanted, existing, now)?;
+        let writes = existing.is_none()
+            || plan.restamps
+            || plan.permissions.is_some()
+            || !(plan.becomes_history.is_empty() && plan.kept.is_empty() && plan.new.is_empty());
+        Ok(writes.then_some(plan))
+    }
+
+    /// What all rows of the document share.
+    fn begin(wanted: &Wanted, existing: Option<&Existing>, now: Timestamp) -> Self {
+        let head = existing.map(|it| &it.head);
+        let created_at = wanted.created_at.or(head.map(|it| it.created_at)).unwrap_or(now);
+        let order = wanted.order.or(head.map(|it| it.order)).unwrap_or(0);
+        let group = wanted.group.clone().or(head.map(|it| it.group.clone())).unwrap_or_default();
+        let restamps = head
+            .is_some_and(|it| it.created_at != created_at || it.order != order || it.group != group);
+        let present = existing.map(|it| it.permissions.as_slice()).unwrap_or_default();
+        let permissions = wanted.permissions.clone().filter(|it| it != present);
+        Self {
+            before: head.map(|it| it.revision),
+            version: 0,
+            created_at,
+            order,
+            group,
+            restamps,
+            becomes_history: Vec::new(),
+            kept: Vec::new(),
+            new: Vec::new(),
+            permissions,
+            prune: None,
+            changed: Vec::new(),
+            is_public: existing.is_some_and(|it| it.head.is_published || it.public.is_some()),
+        }
+    }
+
+    fn rows(
+        &mut self,
+        collection: &Collection,
+        wanted: Wanted,
+        existing: Option<&Existing>,
+        now: Timestamp,
+    ) -> stratus_storage::Result<()> {
+        let Wanted { head, public, history, published_at, .. } = wanted;
+        let (old_head, old_public) = (existing.map(|it| &it.head), existing.and_then(|it| it.public.as_ref()));
+        let find = |row: &WantedRow, old: Option<&'_ StoredRow>| {
+            old.map_or(Ok(false), |old| row.is(collection, old))
+        };
+        let mut head_at = match old_head {
+            Some(old) if find(&head, old_head)? => Place::There(old),
+            _ => Place::Nowhere,
+        };
+        // A new row counts higher than all that are there, and the head counts highest.
+        let public_at = match &public {
+            Public::Row(row) if find(row, old_public)? => old_public.map_or(Place::Nowhere, Place::There),
+            Public::Row(row) if matches!(head_at, Place::Nowhere) && find(row, old_head)? => {
+                old_head.map_or(Place::Nowhere, Place::There)
+            }
+            Public::Row(_) => {
+                head_at = Place::Nowhere;
+                Place::Nowhere
+            }
+            Public::Stays => match old_head {
+                Some(old) if old.is_published => Place::There(old),
+                _ => old_public.map_or(Place::Nowhere, Place::There),
+            },
+            Public::Nothing | Public::Head => Place::Nowhere,
+        };
+        let public_id = match public_at {
+            Place::There(row) if !row.is_trashed => Some(row.row_id.as_str()),
+            _ => None,
+        };
+        let head_is_public = match head_at {
+            Place::There(row) => matches!(public, Public::Head) || public_id == Some(row.row_id.as_str()),
+            Place::Nowhere => matches!(public, Public::Head),
+        };
+        let has_public_row = matches!(public, Public::Row(_)) || public_id.is_some();
+        let is_public = head_is_public || has_public_row;
+        self.is_public |= is_public;
+        let was_published = old_head.and_then(|it| it.published_at);
+        let published_at = is_public.then(|| {
+            let given = published_at.or(was_published);
+            given.unwrap_or_else(|| head.updated_at.filter(|_| head_is_public).unwrap_or(now))
+        });
+        let revision = self.before.unwrap_or(0) + 1;
+        let mut highest = existing.and_then(|it| it.versions.last().copied()).unwrap_or(0);
+        let changed = |row: &WantedRow| -> stratus_storage::Result<Vec<String>> {
+            let present = old_head.map(|it| it.fields(collection)).transpose()?.unwrap_or_default();
+            let names = present.keys().chain(row.fields.keys().filter(|name| !present.contains_key(*name)));
+            Ok(names.filter(|name| present.get(*name) != row.fields.get(*name)).cloned().collect())
+        };
+        self.changed = if matches!(head_at, Place::Nowhere) { changed(&head)? } else { Vec::new() };
+        let mut stay = Vec::new();
+        let stamps = Stamps { revision, published_at, now };
+        match (public, public_at) {
+            (Public::Row(row), Place::There(old)) => {
+                stay.push(old.row_id.as_str());
+                self.keep(old, Some(&row), (false, true), &stamps);
+            }
+            (Public::Row(row), Place::Nowhere) => {
+                highest = row.version.filter(|&it| it > highest).unwrap_or(highest + 1);
+                self.new.push(row.new(highest, (false, true), &stamps));
+            }
+            (Public::Stays, Place::There(old)) if public_id.is_some() && !head_is_public => {
+                stay.push(old.row_id.as_str());
+                self.keep(old, None, (false, true), &stamps);
+            }
+            _ => {}
+        }
+        self.version = match head_at {
+            Place::There(old) => {
+                stay.push(old.row_id.as_str());
+                self.keep(old, Some(&head), (true, head_is_public), &stamps);
+                old.version
+            }
+            Place::Nowhere => {
+                let version = head.version.filter(|&it| it > highest).unwrap_or(highest + 1);
+                self.new.push(head.new(version, (true, head_is_public), &stamps));
+                version
+            }
+        };
+        let gone = old_head.into_iter().chain(old_public).filter(|it| !stay.contains(&it.row_id.as_str()));
+        self.becomes_history = gone.map(|it| it.row_id.clone()).collect();
+        self.add_history(collection, history, existing, &stamps);
+        self.stamp_head(old_head, head_at, &stamps);
+        Ok(())
+    }
+
+    /// A row that is there and stays; noted only if something about it changes.
+    fn keep(
+        &mut self,
+        old: &StoredRow,
+        wanted: Option<&WantedRow>,
+        (is_head, is_published): (bool, bool),
+        stamps: &Stamps,
+    ) {
+        let publish_at = wanted.map_or(old.publish_at, |it| it.publish_at);
+        let expire_at = wanted.map_or(old.expire_at, |it| it.expire_at);
+        let given = wanted.and_then(|it| it.updated_at);
+        let same = old.is_published == is_published
+            && old.is_head == is_head
+            && old.publish_at == publish_at
+            && old.expire_at == expire_at
+            && old.published_at == stamps.published_at
+            && given.is_none_or(|it| it == old.updated_at);
+        if !same {
+            self.kept.push(Kept {
+                row_id: old.row_id.clone(),
+                is_head,
+                is_published,
+                revision: if is_head { stamps.revision } else { old.revision },
+                updated_at: given.unwrap_or(if is_head { stamps.now } else { old.updated_at }),
+                published_at: stamps.published_at,
+                publish_at,
+                expire_at,
+            });
+        }
+    }
+
+    /// Every accepted write moves the head's revision, also where its row stays as it is.
+    fn stamp_head(&mut self, old_head: Option<&StoredRow>, head_at: Place<'_>, stamps: &Stamps) {
+        let writes = self.restamps
+            || self.permissions.is_some()
+            || !(self.new.is_empty() && self.kept.is_empty() && self.becomes_history.is_empty());
+        if let (Some(old), Place::There(_)) = (old_head, head_at)
+            && writes
+            && !self.kept.iter().any(|it| it.is_head)
+        {
+            self.kept.push(Kept {
+                row_id: old.row_id.clone(),
+                is_head: true,
+                is_published: old.is_published,
+                revision: stamps.revision,
+                updated_at: old.updated_at,
+                published_at: old.published_at,
+                publish_at: old.publish_at,
+                expire_at: old.expire_at,
+            });
+        }
+    }
+
+    /// History is added where its number is free, and only what pruning would leave.
+    fn add_history(
+        &mut self,
+        collection: &Collection,
+        history: Vec<WantedRow>,
+        existing: Option<&Existing>,
+        stamps: &Stamps,
+    ) {
+        let oldest = self.version - i64::from(collection.definition().versions.max);
+        let is_taken = |version: i64, new: &[New]| {
+            existing.is_some_and(|it| it.versions.contains(&version))
+                || new.iter().any(|it| it.version == version)
+        };
+        for row in history {
+            let Some(version) = row.version else { continue };
+            if version > oldest && version < self.version && !is_taken(version, &self.new) {
+                let stamps = Stamps { revision: 1, published_at: None, now: stamps.now };
+                self.new.push(row.new(version, (false, false), &stamps));
+            }
+        }
+        if existing.is_some() && oldest > 0 {
+            self.prune = Some(oldest);
+        }
+    }
+}
+
+/// What a write stamps on rows.
+struct Stamps {
+    revision: i64,
+    published_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl WantedRow {
+    fn new(self, version: i64, (is_head, is_published): (bool, bool), stamps: &Stamps) -> New {
+        New {
+            is_head,
+            is_published,
+            version,
+            revision: stamps.revision,
+            slug: self.slug,
+            locale: self.locale,
+            parent: self.parent,
+            published_at: stamps.published_at,
+            publish_at: self.publish_at,
+            expire_at: self.expire_at,
+            updated_at: self.updated_at.unwrap_or(stamps.now),
+            data: self.texts.0,
+            data_private: self.texts.1,
+            derived: self.derived,
+        }
+    }
+}
+
+impl Wanted {
+    /// Its row in a state, as far as the line says what it is.
+    pub(super) fn row_in(&self, state: State) -> Option<&WantedRow> {
+        match (state, &self.public) {
+            (State::Draft, _) | (State::Published, Public::Head) => Some(&self.head),
+            (State::Published, Public::Row(row)) => Some(row),
+            _ => None,
+        }
+    }
+}
