@@ -17,6 +17,8 @@ mod collections;
 mod database;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod logging;
 mod migrate;
 mod output;
@@ -58,6 +60,8 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Collections(CollectionsCommand::Check { folder }) => {
             collections::check(folder.as_deref().or(global.collections.as_deref()))
         }
+        Command::Export(options) => export::run(global, options),
+        Command::Import(options) => import::run(global, options),
         Command::Doctor => doctor::run(global),
     }
 }
