@@ -20,6 +20,8 @@ mod lifecycle;
 mod lists;
 #[path = "documents/rights.rs"]
 mod rights;
+#[path = "documents/transfer.rs"]
+mod transfer;
 #[path = "documents/values.rs"]
 mod values;
 #[path = "documents/windows.rs"]
