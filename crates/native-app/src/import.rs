@@ -180,7 +180,9 @@ fn tell(options: &Import, summary: &Summary) -> anyhow::Result<Outcome> {
         "{done} {documents}: {created} created, {updated} updated, {unchanged} unchanged, {failed} failed"
     ));
     match (summary.stopped, failed) {
-        (true, _) if options.dry_run => Err(anyhow!("the import would stop there: correct the line, or skip it")),
+        (true, _) if options.dry_run => {
+            Err(anyhow!("the import would stop there: correct the line, or skip it"))
+        }
         (true, _) => Err(anyhow!(
             "the import stopped there: correct the line and run it again, or skip it with `--on-error skip`"
         )),

@@ -20,6 +20,9 @@ use super::{
 };
 use crate::{collection::Collection, definition::Strength, service::Member, validate::FieldError};
 
+/// Where a line names its parent.
+const PARENT: &str = "/parent";
+
 /// What is to be written of some lines, and what is to be said of the others.
 pub(super) struct Prepared {
     pub(super) lines: Vec<Staged>,
@@ -90,7 +93,8 @@ impl<S: Read + Seek + Send> Run<'_, S> {
             let registry = &self.importer.target.registry;
             let Some(collection) = registry.collection(&staged.collection).cloned() else { continue };
             let text = self.source.at(staged.position, staged.bytes)?;
-            let parsed = text.map_err(|fault| vec![fault]).and_then(|text| Line::parse(text).map_err(|it| it.0));
+            let parsed =
+                text.map_err(|fault| vec![fault]).and_then(|text| Line::parse(text).map_err(|it| it.0));
             let (line, fate) = match parsed {
                 Ok(line) => (Some(line), Fate::Goes),
                 Err(faults) => (None, Fate::Fails(faults)),
@@ -154,7 +158,11 @@ impl<S: Read + Seek + Send> Run<'_, S> {
     ) -> Result<HashMap<(String, String, String), Found>, Halt> {
         let target = &self.importer.target;
         let default = |collection: &str| {
-            target.registry.collection(collection).map(|it| it.default_locale().to_owned()).unwrap_or_default()
+            target
+                .registry
+                .collection(collection)
+                .map(|it| it.default_locale().to_owned())
+                .unwrap_or_default()
         };
         let mut spots = BTreeSet::<Spot>::new();
         for (collection, locale, slug) in slugs {
@@ -175,7 +183,8 @@ impl<S: Read + Seek + Send> Run<'_, S> {
             for locale in [locale, &own] {
                 let line = in_file.clone().find(|it| it.locale == *locale && it.state != State::Failed);
                 let spot = (collection.clone(), locale.clone(), String::new(), slug.clone());
-                root = root.or_else(|| line.map(|it| it.root_id.clone())).or_else(|| there.get(&spot).cloned());
+                root =
+                    root.or_else(|| line.map(|it| it.root_id.clone())).or_else(|| there.get(&spot).cloned());
             }
             let failed = || in_file.find(|it| it.state == State::Failed).map(|it| Found::Failed(it.line()));
             if let Some(it) = root.map(Found::Root).or_else(failed) {
@@ -186,11 +195,7 @@ impl<S: Read + Seek + Send> Run<'_, S> {
     }
 
     /// What is there of the documents.
-    async fn look(
-        &self,
-        lines: &[Staged],
-        items: &mut [Item],
-    ) -> Result<BTreeMap<String, Existing>, Halt> {
+    async fn look(&self, lines: &[Staged], items: &mut [Item]) -> Result<BTreeMap<String, Existing>, Halt> {
         if self.is_fresh {
             return Ok(BTreeMap::new());
         }
@@ -266,7 +271,9 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         }
         let mut below = Vec::new();
         for (n, (staged, item)) in lines.iter().zip(items.iter()).enumerate() {
-            let Some(parent) = item.wanted.as_ref().and_then(|it| it.head.parent.as_deref()) else { continue };
+            let Some(parent) = item.wanted.as_ref().and_then(|it| it.head.parent.as_deref()) else {
+                continue;
+            };
             let is_below = match there.get(&staged.root_id) {
                 Some(existing) if existing.head.parent.as_deref() == Some(parent) => false,
                 Some(_) => self.importer.target.is_below(&staged.root_id, parent, &moved).await?,
@@ -300,17 +307,20 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         };
         self.live.extend(live);
         let missing_ids: Vec<_> = unknown.into_iter().filter(|id| !self.live.contains_key(*id)).collect();
-        let staged = if missing_ids.is_empty() { Vec::new() } else { self.stage.of_roots(&missing_ids).await? };
+        let staged =
+            if missing_ids.is_empty() { Vec::new() } else { self.stage.of_roots(&missing_ids).await? };
         let staged: HashMap<_, _> = staged.into_iter().map(|it| (it.root_id.clone(), it)).collect();
         let horizon = if self.cursor == i64::MAX { i64::MAX } else { lines.last().map_or(0, |it| it.place) };
         let mut found = Vec::new();
         for item in items.iter_mut().filter(|it| it.goes()) {
             let (mut waits, mut faults) = (BTreeSet::new(), Vec::new());
+            let may_be_gone = item.wanted.as_ref().is_some_and(|it| it.parent_may_be_gone);
             for (collection, id, at) in &item.targets {
                 let it = match (self.live.get(id), staged.get(id)) {
                     _ if roots.contains(id.as_str()) => continue,
                     (Some(of), _) if of == collection => continue,
                     (None, Some(line)) if line.collection == *collection => line,
+                    (None, None) if at == PARENT && may_be_gone => continue,
                     _ => {
                         faults.push(missing(at, collection, id));
                         continue;
@@ -321,6 +331,7 @@ impl<S: Read + Seek + Send> Run<'_, S> {
                     State::Waits => drop(waits.insert(id.clone())),
                     State::Staged if it.place > horizon => drop(waits.insert(id.clone())),
                     _ if self.importer.is_trial => found.push((id.clone(), collection.clone())),
+                    _ if at == PARENT && may_be_gone => {}
                     _ => faults.push(missing(at, collection, id)),
                 }
             }
@@ -404,11 +415,12 @@ impl Item {
     fn needs(&mut self, root_id: &str, wanted: Wanted) {
         for row in wanted.live_rows() {
             let strong = row.derived.references.iter().filter(|it| it.strength == Strength::Strong);
-            let strong = strong.map(|it| (it.collection.clone(), it.target.clone(), row.pointer(&it.pointer)));
+            let strong =
+                strong.map(|it| (it.collection.clone(), it.target.clone(), row.pointer(&it.pointer)));
             self.targets.extend(strong.filter(|it| it.1 != root_id));
             let parent = row.parent.iter().filter(|it| *it != root_id);
             let name = self.collection.name();
-            self.targets.extend(parent.map(|it| (name.to_owned(), it.clone(), "/parent".to_owned())));
+            self.targets.extend(parent.map(|it| (name.to_owned(), it.clone(), PARENT.to_owned())));
         }
         self.wanted = Some(wanted);
     }
@@ -491,7 +503,9 @@ fn settle_fates(lines: &[Staged], items: &mut [Item]) {
             let Some(item) = items.get(n).filter(|it| it.goes()) else { continue };
             let (mut waits, mut faults) = (BTreeSet::new(), Vec::new());
             for (collection, id, at) in &item.targets {
-                let Some((other, line)) = index.get(id.as_str()).and_then(|&n| items.get(n).zip(lines.get(n))) else {
+                let Some((other, line)) =
+                    index.get(id.as_str()).and_then(|&n| items.get(n).zip(lines.get(n)))
+                else {
                     continue;
                 };
                 match &other.fate {

@@ -89,8 +89,9 @@ pub async fn export(
     if let Some(name) = unknown {
         return Err(ExportError::UnknownCollection(name.clone()));
     }
-    let wanted =
-        |it: &&Arc<Collection>| options.collections.is_empty() || options.collections.iter().any(|name| name == it.name());
+    let wanted = |it: &&Arc<Collection>| {
+        options.collections.is_empty() || options.collections.iter().any(|name| name == it.name())
+    };
     let mut count = 0;
     for collection in registry.collections().filter(wanted) {
         let session = database.session(Consistency::Primary);
@@ -221,9 +222,7 @@ impl Exporter<'_> {
             None => text.raw("head", &self.row(head, head, Shown::Window)?),
         }
         if !permissions.is_empty() {
-            let entry = |it: &Permission| {
-                json!({ "principal": it.principal, "action": it.action, "effect": it.effect })
-            };
+            let entry = |it: &Permission| json!({ "principal": it.principal, "action": it.action, "effect": it.effect });
             text.member("permissions", &permissions.iter().map(entry).collect());
         }
         if self.options.history == History::Exported && !history.is_empty() {

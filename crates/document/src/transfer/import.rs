@@ -161,7 +161,9 @@ impl Importer {
         options: &ImportOptions,
         report: &mut (dyn FnMut(Report<'_>) + Send),
     ) -> Result<Summary, ImportError> {
-        if let Some(name) = options.collection.as_ref().filter(|it| self.target.registry.collection(it).is_none()) {
+        if let Some(name) =
+            options.collection.as_ref().filter(|it| self.target.registry.collection(it).is_none())
+        {
             return Err(ImportError::UnknownCollection(name.clone()));
         }
         Run::all(self, source, options, report).await

@@ -328,8 +328,7 @@ impl Taken {
             |it| Action::ALL.iter().any(|action| action.name() == it),
             "must be read, create, update, delete, publish or manage",
         );
-        let effect =
-            self.checked("effect", |it| it == "allow" || it == "deny", "must be `allow` or `deny`");
+        let effect = self.checked("effect", |it| it == "allow" || it == "deny", "must be `allow` or `deny`");
         for (name, value) in [("principal", &principal), ("action", &action), ("effect", &effect)] {
             if value.is_none() && self.faults.is_empty() {
                 self.fault_at(name, "required", format!("`{name}` is required"));

@@ -28,6 +28,9 @@ pub(super) struct Wanted {
     order: Option<i64>,
     pub(super) group: Option<String>,
     permissions: Option<Vec<Permission>>,
+    /// Its parent may be gone: a parent may be put in the trash without its children, and an
+    /// export shows them as they are.
+    pub(super) parent_may_be_gone: bool,
 }
 
 /// What the public is to see.
@@ -104,7 +107,18 @@ impl Wanted {
                 };
                 let public = if bare.publish { Public::Head } else { Public::Stays };
                 let history = Vec::new();
-                Ok(Self { head, public, history, created_at, published_at, order, group, permissions })
+                let parent_may_be_gone = existing.is_some_and(|it| it.head.parent == head.parent);
+                Ok(Self {
+                    head,
+                    public,
+                    history,
+                    created_at,
+                    published_at,
+                    order,
+                    group,
+                    permissions,
+                    parent_may_be_gone,
+                })
             }
             Body::Exact { published, head, versions } => {
                 let at = |row: &RowLine| Position {
@@ -134,7 +148,17 @@ impl Wanted {
                 let order = order.or(Some(0));
                 let group = group.or_else(|| Some(String::new()));
                 let permissions = permissions.or_else(|| Some(Vec::new()));
-                Ok(Self { head, public, history, created_at, published_at, order, group, permissions })
+                Ok(Self {
+                    head,
+                    public,
+                    history,
+                    created_at,
+                    published_at,
+                    order,
+                    group,
+                    permissions,
+                    parent_may_be_gone: true,
+                })
             }
         }
     }
@@ -246,7 +270,8 @@ impl WantedRow {
 fn faults(error: DocumentError, member: &str) -> Vec<FieldError> {
     match error {
         DocumentError::Invalid(faults) => {
-            let moved = faults.into_iter().map(|it| FieldError { pointer: format!("{member}{}", it.pointer), ..it });
+            let moved =
+                faults.into_iter().map(|it| FieldError { pointer: format!("{member}{}", it.pointer), ..it });
             moved.collect()
         }
         other => vec![FieldError::new(member, "invalid", other.to_string())],
@@ -309,6 +334,8 @@ pub(super) struct Plan {
     pub(super) prune: Option<i64>,
     pub(super) changed: Vec<String>,
     pub(super) is_public: bool,
+    /// Its parent must be live.
+    pub(super) guards_parent: bool,
 }
 
 /// Where a wanted row is to be found.
@@ -341,8 +368,8 @@ impl Plan {
         let created_at = wanted.created_at.or(head.map(|it| it.created_at)).unwrap_or(now);
         let order = wanted.order.or(head.map(|it| it.order)).unwrap_or(0);
         let group = wanted.group.clone().or(head.map(|it| it.group.clone())).unwrap_or_default();
-        let restamps = head
-            .is_some_and(|it| it.created_at != created_at || it.order != order || it.group != group);
+        let restamps =
+            head.is_some_and(|it| it.created_at != created_at || it.order != order || it.group != group);
         let present = existing.map(|it| it.permissions.as_slice()).unwrap_or_default();
         let permissions = wanted.permissions.clone().filter(|it| it != present);
         Self {
@@ -359,6 +386,7 @@ impl Plan {
             prune: None,
             changed: Vec::new(),
             is_public: existing.is_some_and(|it| it.head.is_published || it.public.is_some()),
+            guards_parent: !wanted.parent_may_be_gone,
         }
     }
 
@@ -370,7 +398,8 @@ impl Plan {
         now: Timestamp,
     ) -> stratus_storage::Result<()> {
         let Wanted { head, public, history, published_at, .. } = wanted;
-        let (old_head, old_public) = (existing.map(|it| &it.head), existing.and_then(|it| it.public.as_ref()));
+        let (old_head, old_public) =
+            (existing.map(|it| &it.head), existing.and_then(|it| it.public.as_ref()));
         let find = |row: &WantedRow, old: Option<&'_ StoredRow>| {
             old.map_or(Ok(false), |old| row.is(collection, old))
         };

@@ -37,12 +37,7 @@ fn object<'c>(
     }
 }
 
-fn value<'c>(
-    field: &'c Field,
-    json: &mut Json,
-    at: &str,
-    visit: &mut dyn FnMut(&str, &'c str, &mut String),
-) {
+fn value<'c>(field: &'c Field, json: &mut Json, at: &str, visit: &mut dyn FnMut(&str, &'c str, &mut String)) {
     match (&field.kind, json) {
         (FieldKind::Reference { to, many: false, .. }, Json::String(text)) => visit(at, to, text),
         (FieldKind::Reference { to, many: true, .. }, Json::Array(items)) => {

@@ -8,9 +8,7 @@ use std::{
 use futures_util::future::join;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
-use stratus_storage::{
-    Clock, Consistency, Entropy, Error as StorageError, Timestamp, commit, mint_uuid_v7,
-};
+use stratus_storage::{Clock, Consistency, Entropy, Error as StorageError, Timestamp, commit, mint_uuid_v7};
 
 use super::{
     batch::Prepared,
@@ -184,7 +182,12 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
     }
 
     /// What is staged of a line; nothing if it is of a collection that is not imported.
-    fn staged(&mut self, number: u64, line: &Line, seed: [u8; 16]) -> Result<Option<Staged>, Vec<FieldError>> {
+    fn staged(
+        &mut self,
+        number: u64,
+        line: &Line,
+        seed: [u8; 16],
+    ) -> Result<Option<Staged>, Vec<FieldError>> {
         let only = self.options.collection.as_deref();
         let Some(name) = line.collection.as_deref().or(only) else {
             let message = "`type` is required: the name of a collection";
@@ -217,7 +220,8 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
             Member::Value(parent) => parent.clone(),
             Member::Absent | Member::Null => String::new(),
         };
-        self.has_open |= base.is_some() || stratus_storage::parse_uuid(&parent).is_err() && !parent.is_empty();
+        self.has_open |=
+            base.is_some() || stratus_storage::parse_uuid(&parent).is_err() && !parent.is_empty();
         let root_id = match (&line.id, &slug) {
             (Some(id), _) => id.clone(),
             (None, Some(_)) => mint_uuid_v7(&*self.importer.clock, &*self.importer.entropy),

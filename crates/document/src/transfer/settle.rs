@@ -53,12 +53,14 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         let spots = lines.iter().filter(|it| !there.contains_key(&it.root_id)).filter_map(spot).collect();
         let found = if self.is_fresh { HashMap::new() } else { target.heads_with(&spots).await? };
         for line in &mut lines {
-            let root = spot(line).filter(|_| !there.contains_key(&line.root_id)).and_then(|it| found.get(&it));
+            let root =
+                spot(line).filter(|_| !there.contains_key(&line.root_id)).and_then(|it| found.get(&it));
             if let Some(root) = root {
                 line.root_id.clone_from(root);
                 self.has_renames |= line.given_id.is_some();
             }
-            if let Some(it) = there.get(&line.root_id).filter(|it| it.is_ours && it.collection == line.collection)
+            if let Some(it) =
+                there.get(&line.root_id).filter(|it| it.is_ours && it.collection == line.collection)
                 && line.base.is_some()
             {
                 line.slug.clone_from(&it.slug);

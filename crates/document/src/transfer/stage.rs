@@ -75,7 +75,8 @@ impl Staged {
     }
 
     fn decode(row: Row<'_>) -> Result<Self> {
-        let optional = |column| Ok::<_, stratus_storage::Error>(row.optional_text(column)?.map(str::to_owned));
+        let optional =
+            |column| Ok::<_, stratus_storage::Error>(row.optional_text(column)?.map(str::to_owned));
         Ok(Self {
             place: row.integer(0)?,
             position: row.integer(1)?.unsigned_abs(),
@@ -161,7 +162,11 @@ impl Stage {
         let row = line.to_json();
         self.added_bytes += row.len();
         self.added.push(row);
-        if self.added.len() >= ADD_LINES || self.added_bytes >= ADD_BYTES { self.flush().await } else { Ok(()) }
+        if self.added.len() >= ADD_LINES || self.added_bytes >= ADD_BYTES {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes what was added.

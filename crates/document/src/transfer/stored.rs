@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde_json::{Map, Value as Json};
-use stratus_storage::{Database, Consistency, Result, Row, Rows, Statement, Timestamp, Value};
+use stratus_storage::{Consistency, Database, Result, Row, Rows, Statement, Timestamp, Value};
 
 use super::line::Permission;
 use crate::{collection::Collection, document::parse_object, service::texts};

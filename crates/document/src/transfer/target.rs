@@ -142,7 +142,9 @@ impl Target {
             for index in collection.indexes().iter().filter(|it| it.unique) {
                 let mut keys = Vec::new();
                 let mut seen = HashMap::new();
-                for (n, (of, root, wanted)) in wanted.iter().enumerate().filter(|it| it.1.0.name() == collection.name()) {
+                for (n, (of, root, wanted)) in
+                    wanted.iter().enumerate().filter(|it| it.1.0.name() == collection.name())
+                {
                     let Some(key) = key_of(of, index, wanted) else { continue };
                     match seen.insert(Json::Array(key.clone()).to_string(), *root) {
                         Some(other) => clashes.push((n, not_unique(index, &key, other))),
@@ -170,7 +172,8 @@ impl Target {
         }
         let columns = index.keys.iter().map(|(key, _)| key);
         let matches = |(n, key): (usize, &Key)| {
-            let not_null = if key.nullable { format!(" AND d.{} IS NOT NULL", key.column) } else { String::new() };
+            let not_null =
+                if key.nullable { format!(" AND d.{} IS NOT NULL", key.column) } else { String::new() };
             format!(" AND d.{} = json_extract(t.value, '$[{}]'){not_null}", key.column, n + 1)
         };
         let sql = format!(
@@ -285,18 +288,16 @@ fn key_of(collection: &Collection, index: &Index, wanted: &Wanted) -> Option<Vec
     for (it, _) in &index.keys {
         key.push(match it.name.as_str() {
             "slug" if it.column == "slug" => Json::from(row.slug.as_deref()?),
-            "parent" if it.column == "parent_root_id" => Json::from(row.parent.as_deref().unwrap_or_default()),
+            "parent" if it.column == "parent_root_id" => {
+                Json::from(row.parent.as_deref().unwrap_or_default())
+            }
             path => stored_value(collection, path, row)?,
         });
     }
     Some(key)
 }
 
-fn stored_value(
-    collection: &Collection,
-    path: &str,
-    row: &super::plan::WantedRow,
-) -> Option<Json> {
+fn stored_value(collection: &Collection, path: &str, row: &super::plan::WantedRow) -> Option<Json> {
     collection.public_field_at(path)?;
     let mut names = path.split('.');
     let mut value = row.fields.get(names.next()?)?;

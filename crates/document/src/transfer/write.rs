@@ -162,7 +162,7 @@ impl Writer<'_> {
             let row_id = mint_uuid_v7(self.clock, self.entropy);
             if row.is_head || row.is_published {
                 derived_rows(&row_id, &row.derived, parts);
-                targets(&collection, root_id, &row, parts);
+                targets(&collection, root_id, &row, plan.guards_parent, parts);
             }
             parts.inserts.push(self.insert(&collection, root_id, &row_id, &plan, row, &actor));
         }
@@ -279,10 +279,11 @@ fn derived_rows(row_id: &str, derived: &Derived, parts: &mut Parts) {
 }
 
 /// What must be live once the batch has run: strong targets, and parents.
-fn targets(collection: &Collection, root_id: &str, row: &New, parts: &mut Parts) {
+fn targets(collection: &Collection, root_id: &str, row: &New, with_parent: bool, parts: &mut Parts) {
     let strong = row.derived.references.iter().filter(|it| it.strength == Strength::Strong);
     let strong = strong.map(|it| (it.collection.clone(), it.target.clone()));
-    let parent = row.parent.iter().map(|it| (collection.name().to_owned(), it.clone()));
+    let parent =
+        row.parent.iter().filter(|_| with_parent).map(|it| (collection.name().to_owned(), it.clone()));
     parts.targets.extend(strong.chain(parent).filter(|it| it.1 != root_id));
 }
 

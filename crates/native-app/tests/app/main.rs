@@ -16,3 +16,4 @@ mod resources;
 mod starting;
 mod stopping;
 mod syncing;
+mod transfer;
