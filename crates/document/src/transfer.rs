@@ -23,13 +23,16 @@ mod import;
 mod line;
 mod plan;
 mod references;
+mod resolve;
 mod run;
 mod settle;
 mod source;
 mod stage;
+mod staging;
 mod stored;
 mod strict;
 mod target;
+mod wanted;
 mod write;
 
 pub use export::{ExportError, ExportOptions, ExportState, History, export};

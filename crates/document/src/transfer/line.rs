@@ -39,7 +39,7 @@ pub(super) enum Body {
     /// Fields alone: everything that is not mentioned stays as it is, or is as a create makes it.
     Bare(Bare),
     /// The rows, exactly. Without a head of its own the public row is the head.
-    Exact { published: Option<RowLine>, head: Option<RowLine>, versions: Vec<RowLine> },
+    Exact { published: Option<Box<RowLine>>, head: Option<Box<RowLine>>, versions: Vec<RowLine> },
 }
 
 /// The content of a line as people write it.
@@ -151,7 +151,7 @@ impl Taken {
             // Without `publish` it may be published already, or not.
             Body::Bare(bare) => bare.publish,
             Body::Exact { published, head, versions } => {
-                self.versions(published.as_ref(), head.as_ref(), versions);
+                self.versions(published.as_deref(), head.as_deref(), versions);
                 published.is_some()
             }
         };
@@ -234,9 +234,9 @@ impl Taken {
         Body::Exact { published, head, versions }
     }
 
-    fn row(&mut self, name: &str) -> Option<RowLine> {
+    fn row(&mut self, name: &str) -> Option<Box<RowLine>> {
         let row = self.members.swap_remove(name)?;
-        self.row_of(row, format!("/{name}"))
+        self.row_of(row, format!("/{name}")).map(Box::new)
     }
 
     fn row_of(&mut self, row: Json, at: String) -> Option<RowLine> {

@@ -9,7 +9,7 @@ use std::{
 use stratus_storage::parse_uuid;
 
 use super::{
-    batch::Found,
+    resolve::Found,
     run::{Halt, Run},
     stage::{Staged, State, line_of},
     target::Spot,

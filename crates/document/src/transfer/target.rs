@@ -9,7 +9,10 @@ use serde_json::{Value as Json, json};
 use stratus_access::TenantId;
 use stratus_storage::{Consistency, Database, Result, Statement};
 
-use super::{plan::Wanted, stored::id_list};
+use super::{
+    stored::id_list,
+    wanted::{Wanted, WantedRow},
+};
 use crate::{
     collection::Collection,
     physical::{Index, Key, State},
@@ -297,7 +300,7 @@ fn key_of(collection: &Collection, index: &Index, wanted: &Wanted) -> Option<Vec
     Some(key)
 }
 
-fn stored_value(collection: &Collection, path: &str, row: &super::plan::WantedRow) -> Option<Json> {
+fn stored_value(collection: &Collection, path: &str, row: &WantedRow) -> Option<Json> {
     collection.public_field_at(path)?;
     let mut names = path.split('.');
     let mut value = row.fields.get(names.next()?)?;
