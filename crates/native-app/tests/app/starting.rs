@@ -136,8 +136,9 @@ fn migrating_by_hand_says_what_it_did() {
     let third = finish(stratus(data.path(), &["migrate", "up"])).expect(0).stdout;
     assert_eq!(third, "up to date; nothing to do\n");
     let status = finish(stratus(data.path(), &["migrate", "status"])).expect(0).stdout;
-    let applied = status.lines().filter(|it| it.contains("applied")).count();
-    assert!(applied == 3 && status.starts_with("NUMBER"), "{status}");
+    let mut lines = status.lines();
+    assert!(lines.next().is_some_and(|it| it.starts_with("NUMBER")), "{status}");
+    assert!(lines.clone().count() >= 5 && lines.all(|it| it.contains("applied")), "{status}");
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn an_empty_file_is_migrated_and_pending_is_said() {
     let data = folder();
     fs::write(data.path().join("stratus.db"), "").expect("a file");
     let status = finish(stratus(data.path(), &["migrate", "status"])).expect(0).stdout;
-    assert_eq!(status.lines().filter(|it| it.contains("pending")).count(), 3, "{status}");
+    assert!(status.lines().skip(1).all(|it| it.contains("pending")), "{status}");
     finish(stratus(data.path(), &["doctor"])).refused(&["not applied yet", "stratus migrate up"]);
     Server::demo(data.path()).stop();
 }
