@@ -1,7 +1,8 @@
 //! Collections, documents, revisions: the document model, and all SQL of documents.
 //!
 //! A [`Registry`] holds the compiled collections. [`DocumentRepository`] is the one place that
-//! documents are read from, [`DocumentsService`] the one that they are written through.
+//! documents are read from, [`DocumentsService`] the one that they are written through;
+//! [`transfer`] takes them out by the thousand, and in.
 //!
 //! # Invariants
 //!

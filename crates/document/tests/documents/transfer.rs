@@ -30,6 +30,17 @@ impl Said {
     }
 }
 
+impl Said {
+    /// Its faults begin with these.
+    #[track_caller]
+    fn named(&self, expected: &[&str]) {
+        assert_eq!(self.faults.len(), expected.len(), "{:#?}", self.faults);
+        for (fault, expected) in self.faults.iter().zip(expected) {
+            assert!(fault.starts_with(expected), "{fault} is not {expected}");
+        }
+    }
+}
+
 impl World {
     async fn export_with(&self, options: &ExportOptions) -> String {
         let mut text = String::new();
@@ -347,89 +358,118 @@ async fn a_different_document_is_a_save() {
     to.assert_clean().await;
 }
 
-/// Imports lines and expects faults, each given as a part of `line: pointer: message`.
-async fn refuses(lines: &str, expected: &[&str]) {
-    let to = world().await;
-    let said = to.import(lines).await;
-    assert_eq!(said.faults.len(), expected.len(), "{:#?}", said.faults);
-    for (fault, expected) in said.faults.iter().zip(expected) {
-        assert!(fault.starts_with(expected), "{fault} is not {expected}");
+/// Where lines are tried that are not right: nothing of them may be left.
+struct Trial {
+    there: World,
+    scratch: World,
+}
+
+impl Trial {
+    async fn new() -> Self {
+        Self { there: world().await, scratch: world().await }
     }
-    to.assert_clean().await;
-    to.assert_nothing_staged();
-    // A trial finds the same, and writes nothing.
-    let (there, scratch) = (world().await, world().await);
-    let importer = there.importer().trial(scratch.database.clone());
-    let tried = there.import_with(&importer, lines, &skip()).await;
-    assert_eq!((tried.faults, tried.summary), (said.faults, said.summary));
-    let total = "SELECT (SELECT count(*) FROM documents) + (SELECT count(*) FROM imports) + (SELECT count(*) FROM events)";
-    assert_eq!(there.count(total), 0);
+
+    /// Imports lines and expects faults, each given as the beginning of `line: pointer: message`.
+    async fn refuses(&self, lines: &str, expected: &[&str]) {
+        let to = world().await;
+        let said = to.import(lines).await;
+        said.named(expected);
+        to.assert_clean().await;
+        to.assert_nothing_staged();
+        // A trial finds the same, and writes nothing.
+        let importer = self.there.importer().trial(self.scratch.database.clone());
+        let tried = self.there.import_with(&importer, lines, &skip()).await;
+        tried.named(expected);
+        assert_eq!(tried.summary, said.summary);
+        let left = "SELECT (SELECT count(*) FROM documents) + (SELECT count(*) FROM imports) \
+             + (SELECT count(*) FROM events)";
+        assert_eq!(self.there.count(left), 0);
+        self.scratch.assert_nothing_staged();
+    }
 }
 
 #[tokio::test]
 async fn what_is_not_right_is_named() {
+    let trial = Trial::new().await;
     let page = |rest: &str| format!(r#"{{"type": "pages", {rest}}}"#);
-    refuses(
-        "{\"a\": \n[]\n\"x\"",
-        &["1: : is no JSON: EOF", "2: : a line is a JSON object", "3: : a line is"],
-    )
-    .await;
-    refuses("\u{feff}\r\n\r\n{}\r\n", &["3: /fields: `fields` is required"]).await;
-    refuses(r#"{"fields": {}}"#, &["1: /type: `type` is required"]).await;
-    refuses(r#"{"type": "nothing", "fields": {}}"#, &["1: /type: there is no collection `nothing`"]).await;
-    refuses(
-        &page(r#""fields": {"titel": "x"}"#),
-        &["1: /fields/titel: there is no field", "1: /fields/title: `title` is required"],
-    )
-    .await;
-    refuses(&page(r#""fields": {"title": "x"}, "stauts": 1"#), &["1: /stauts: there is no member `stauts`"])
+    trial
+        .refuses(
+            "{\"a\": \n[]\n\"x\"",
+            &["1: : is no JSON: EOF", "2: : a line is a JSON object", "3: : a line is"],
+        )
         .await;
-    refuses(
-        &page(r#""fields": {"title": "x", "title": "y"}"#),
-        &["1: /fields/title: `title` is named twice"],
-    )
-    .await;
-    refuses(&page(r#""fields": {"title": "x"}, "id": "1", "slug": "A b", "locale": "xx_y", "createdAt": "today", "publish": 1, "order": 1.5"#),
+    trial.refuses("\u{feff}\r\n\r\n{}\r\n", &["3: /fields: `fields` is required"]).await;
+    trial.refuses(r#"{"fields": {}}"#, &["1: /type: `type` is required"]).await;
+    trial
+        .refuses(r#"{"type": "nothing", "fields": {}}"#, &["1: /type: there is no collection `nothing`"])
+        .await;
+    trial
+        .refuses(
+            &page(r#""fields": {"titel": "x"}"#),
+            &["1: /fields/titel: there is no field", "1: /fields/title: `title` is required"],
+        )
+        .await;
+    trial
+        .refuses(
+            &page(r#""fields": {"title": "x"}, "stauts": 1"#),
+            &["1: /stauts: there is no member `stauts`"],
+        )
+        .await;
+    trial
+        .refuses(
+            &page(r#""fields": {"title": "x", "title": "y"}"#),
+            &["1: /fields/title: `title` is named twice"],
+        )
+        .await;
+    trial.refuses(&page(r#""fields": {"title": "x"}, "id": "1", "slug": "A b", "locale": "xx_y", "createdAt": "today", "publish": 1, "order": 1.5"#),
         &["1: /publish: must be true or false", "1: /id: must be the id", "1: /slug: must be lower-case", "1: /locale: must be a locale",
           "1: /createdAt: must be a moment", "1: /order: must be a whole number"]).await;
-    refuses(
+    trial.refuses(
         &page(
             r#""fields": {"title": "x", "owner": "nobody", "next": "018f0000-0000-7000-8000-00000000000a"}"#,
         ),
         &["1: /fields/owner: there is no document `nobody` in `authors`"],
     )
     .await;
-    refuses(
-        &page(r#""fields": {"title": "x", "next": "018f0000-0000-7000-8000-00000000000a"}"#),
-        &["1: /fields/next: there is no document `018f0000-0000-7000-8000-00000000000a` in `pages`"],
-    )
-    .await;
-    refuses(
-        &page(r#""parent": "nobody", "fields": {"title": "x"}"#),
-        &["1: /parent: there is no document `nobody`"],
-    )
-    .await;
+    trial
+        .refuses(
+            &page(r#""fields": {"title": "x", "next": "018f0000-0000-7000-8000-00000000000a"}"#),
+            &["1: /fields/next: there is no document `018f0000-0000-7000-8000-00000000000a` in `pages`"],
+        )
+        .await;
+    trial
+        .refuses(
+            &page(r#""parent": "nobody", "fields": {"title": "x"}"#),
+            &["1: /parent: there is no document `nobody`"],
+        )
+        .await;
     let deep = format!("{}1{}", "[".repeat(80), "]".repeat(80));
-    refuses(&page(&format!(r#""fields": {{"title": {deep}}}"#)), &["1: /fields/title/0/0"]).await;
+    trial.refuses(&page(&format!(r#""fields": {{"title": {deep}}}"#)), &["1: /fields/title/0/0"]).await;
     let large = page(&format!(r#""fields": {{"title": "{}"}}"#, "x".repeat(3_000_000)));
-    refuses(&large, &["1: /fields: the document is 3000014 bytes as it is stored; 1995904 at most"]).await;
+    trial
+        .refuses(&large, &["1: /fields: the document is 3000014 bytes as it is stored; 1995904 at most"])
+        .await;
     let two = page(r#""slug": "a", "fields": {"title": "x"}"#);
-    refuses(&format!("{two}\n{two}"), &["2: /slug: line 1 has the same slug"]).await;
+    trial.refuses(&format!("{two}\n{two}"), &["2: /slug: line 1 has the same slug"]).await;
     let two = page(r#""id": "018f0000-0000-7000-8000-00000000000a", "fields": {"title": "x"}"#);
-    refuses(&format!("{two}\n\n{two}"), &["3: /id: is of the same document as line 1"]).await;
+    trial.refuses(&format!("{two}\n\n{two}"), &["3: /id: is of the same document as line 1"]).await;
     let parent = |slug: &str, of: &str| {
         page(&format!(
             r#""slug": "{slug}", "id": "018f0000-0000-7000-8000-00000000000{slug}", "parent": "018f0000-0000-7000-8000-00000000000{of}", "fields": {{"title": "x"}}"#
         ))
     };
-    refuses(
-        &format!("{}\n{}", parent("a", "b"), parent("b", "a")),
-        &["1: /parent: the document would be below itself", "2: /parent: the document would be below itself"],
-    )
-    .await;
-    refuses(&parent("a", "a"), &["1: /parent: a document can't be its own parent"]).await;
+    trial
+        .refuses(
+            &format!("{}\n{}", parent("a", "b"), parent("b", "a")),
+            &[
+                "1: /parent: the document would be below itself",
+                "2: /parent: the document would be below itself",
+            ],
+        )
+        .await;
+    trial.refuses(&parent("a", "a"), &["1: /parent: a document can't be its own parent"]).await;
     let unique = |slug: &str| page(&format!(r#""slug": "{slug}", "fields": {{"title": "x", "code": "c"}}"#));
-    refuses(&format!("{}\n{}", unique("a"), unique("b")), &["2: /fields/code: the document"]).await;
+    trial.refuses(&format!("{}\n{}", unique("a"), unique("b")), &["2: /fields/code: the document"]).await;
     // Those that refer to a line which is not imported aren't either, wherever they stand.
     let lines = [
         page(r#""slug": "a", "fields": {"title": "A", "next": "b"}"#),
@@ -439,47 +479,52 @@ async fn what_is_not_right_is_named() {
         page(r#""slug": "e", "fields": {"title": "E"}, "nonsense": true"#),
         page(r#""slug": "f", "fields": {"title": "F"}"#),
     ];
-    refuses(
-        &lines.join("\n"),
-        &[
-            "5: /nonsense: there is no member",
-            "1: /fields/next: refers to line 2, which is not imported",
-            "2: /fields/next: refers to line 3, which is not imported",
-            "3: /fields/title: must be text",
-            "4: /fields/next: refers to line 5, which is not imported",
-        ],
-    )
-    .await;
+    trial
+        .refuses(
+            &lines.join("\n"),
+            &[
+                "5: /nonsense: there is no member",
+                "1: /fields/next: refers to line 2, which is not imported",
+                "2: /fields/next: refers to line 3, which is not imported",
+                "3: /fields/title: must be text",
+                "4: /fields/next: refers to line 5, which is not imported",
+            ],
+        )
+        .await;
     let row = r#"{"version": 2, "updatedAt": "2026-01-01T00:00:00Z", "publishAt": null, "expireAt": null, "fields": {"title": "x"}}"#;
-    refuses(&page(r#""head": "same""#), &["1: /head: is `same`, and there is nothing published"]).await;
-    refuses(&page(&format!(r#""published": {row}"#)), &["1: /head: `head` is required"]).await;
-    refuses(
-        &page(&format!(r#""published": {row}, "head": {row}"#)),
-        &["1: /published/version: must be below"],
-    )
-    .await;
-    refuses(
-        &page(&format!(r#""publishedAt": "2026-01-01T00:00:00Z", "head": {row}"#)),
-        &["1: /publishedAt: the line publishes nothing"],
-    )
-    .await;
-    refuses(
+    trial.refuses(&page(r#""head": "same""#), &["1: /head: is `same`, and there is nothing published"]).await;
+    trial.refuses(&page(&format!(r#""published": {row}"#)), &["1: /head: `head` is required"]).await;
+    trial
+        .refuses(
+            &page(&format!(r#""published": {row}, "head": {row}"#)),
+            &["1: /published/version: must be below"],
+        )
+        .await;
+    trial
+        .refuses(
+            &page(&format!(r#""publishedAt": "2026-01-01T00:00:00Z", "head": {row}"#)),
+            &["1: /publishedAt: the line publishes nothing"],
+        )
+        .await;
+    trial.refuses(
         &page(&format!(
             r#""head": {row}, "permissions": [{{"principal": "nobody", "action": "read", "effect": "deny"}}]"#
         )),
         &["1: /permissions/0/principal: must be"],
     )
     .await;
-    refuses(
-        &page(&format!(r#""head": {row}, "versions": [{row}]"#)),
-        &["1: /versions/0/version: must be below"],
-    )
-    .await;
-    refuses(
-        &page(&format!(r#""head": {}"#, row.replace("\"x\"", "7"))),
-        &["1: /head/fields/title: must be text"],
-    )
-    .await;
+    trial
+        .refuses(
+            &page(&format!(r#""head": {row}, "versions": [{row}]"#)),
+            &["1: /versions/0/version: must be below"],
+        )
+        .await;
+    trial
+        .refuses(
+            &page(&format!(r#""head": {}"#, row.replace("\"x\"", "7"))),
+            &["1: /head/fields/title: must be text"],
+        )
+        .await;
 }
 
 #[tokio::test]
