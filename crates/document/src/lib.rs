@@ -1,9 +1,9 @@
 //! Collections, documents, revisions: the document model, and all SQL of documents.
 //!
 //! A [`Registry`] holds the compiled collections. [`DocumentRepository`] is the one place that
-//! documents are read from, [`DocumentsService`] the one that they are written through. [`examine`]
-//! says whether what is stored agrees with itself, and [`repair`] sees to it; [`Settings`] are kept
-//! beside.
+//! documents are read from, [`DocumentsService`] the one that they are written through;
+//! [`transfer`] takes them out by the thousand, and in. [`examine`] says whether what is stored
+//! agrees with itself, and [`repair`] sees to it; [`Settings`] are kept beside.
 //!
 //! # Invariants
 //!
@@ -18,6 +18,7 @@ mod definition;
 mod derived;
 mod doctor;
 mod document;
+mod entries;
 mod error;
 mod install;
 mod physical;
@@ -33,6 +34,7 @@ mod slug;
 mod sql;
 mod standing;
 mod sweep;
+pub mod transfer;
 mod validate;
 
 pub use collection::{Collection, Field};

@@ -19,7 +19,7 @@ mod write;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use content::texts;
+pub(crate) use content::{Content, texts};
 pub use permissions::Permissions;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;

@@ -32,6 +32,8 @@ mod rights;
 mod settings;
 #[path = "documents/sweeping.rs"]
 mod sweeping;
+#[path = "documents/transfer.rs"]
+mod transfer;
 #[path = "documents/translations.rs"]
 mod translations;
 #[path = "documents/values.rs"]

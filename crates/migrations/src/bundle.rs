@@ -34,6 +34,12 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
             checksum: "269a6fcd0f3db77582d8249398a55ef2fd0ba14277c9195dbe81916a53f8d977",
         },
+        Migration {
+            id: 5,
+            name: "0005_import",
+            sql: include_str!("../../../migrations/0005_import.sql"),
+            checksum: "9cace2893f4b42e9276dd8d88e2c298e7703fd91ca7461d8b09d98af65db2295",
+        },
     ],
 };
 

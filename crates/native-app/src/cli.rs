@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stratus_access::TenantId;
 use stratus_api::DEFAULT_BODY_LIMIT;
 use stratus_sqlite::Synchronous;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +25,8 @@ Examples:
   stratus serve --collections ./collections your own collections
   stratus collections check ./collections   is what I wrote right?
   stratus migrate status                    what is applied, what is pending
+  stratus export content.ndjson             every document, one a line
+  stratus import content.ndjson             and back, here or elsewhere
   stratus doctor                            is what is stored sound?";
 
 const SERVE_EXAMPLES: &str = "\
@@ -90,6 +93,36 @@ What is published for a time becomes visible and invisible by itself; a sweep re
 that happened, for those who follow it. `stratus serve` sweeps by itself, every --sweep-interval
 seconds. Several may sweep at once: each window is recorded once.";
 
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  stratus export content.ndjson
+  stratus export posts.ndjson --collection posts --collection authors --state published
+  stratus export - --versions | gzip > content.ndjson.gz
+
+Each line is one document: collections by name, the documents of each by id. Private fields are in
+it, so keep the file as you keep the database. Documents in the trash are not. Two exports of equal
+databases are equal, byte for byte. A server may be running meanwhile: each document is exported as
+it is at one moment. The file takes its place once it is whole.";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  stratus import content.ndjson
+  stratus import content.ndjson --dry-run --on-error skip
+  cat authors.ndjson | stratus import - --collection authors
+
+A line is what `stratus export` writes, or a document as people write it:
+  {\"slug\": \"hello\", \"publish\": true, \"fields\": {\"title\": \"Hello\", \"author\": \"ada-okafor\"}}
+with `type` unless --collection is given, and `id`, `locale`, `parent`, `createdAt`, `publishedAt`,
+`publishAt`, `expireAt`, `order`, `translationGroup` and `permissions` where they matter. Without
+`publish` it becomes a draft, and what is public stays so. References and parents are ids or slugs,
+of the file, in any order, or of the database.
+
+A document that is there already, by its id or else by its slug, is changed to what the line says if
+it differs. The same file a second time changes nothing, and one that was interrupted is completed by
+running it again. A server may be running meanwhile.
+
+Ends with 1 when it stops at a line, and with 3 when it skips some: they are named on standard error.";
+
 /// A headless CMS in one binary, with embedded SQLite.
 #[derive(Debug, Parser)]
 #[command(name = "stratus", version, after_help = format!("{EXAMPLES}\n\n{ABOUT_EXITS}"))]
@@ -145,6 +178,10 @@ pub(crate) enum Command {
     /// Work with collection definitions
     #[command(subcommand)]
     Collections(CollectionsCommand),
+    /// Write documents to a file, one a line
+    Export(Export),
+    /// Read documents from a file, one a line
+    Import(Import),
     /// Examine the database: the file itself, and whether what is stored agrees with itself
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Doctor),
@@ -257,6 +294,78 @@ impl From<WhenSafe> for Synchronous {
             WhenSafe::Normal => Self::Normal,
         }
     }
+}
+
+/// What to export.
+#[derive(Args, Debug)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(crate) struct Export {
+    /// The file to write; `-` is standard output
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+
+    /// Only documents of this collection; may be given several times
+    #[arg(long = "collection", value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+
+    /// Which of a document's versions
+    #[arg(long, value_name = "STATE", value_enum, default_value_t)]
+    pub(crate) state: Exported,
+
+    /// With older versions
+    #[arg(long)]
+    pub(crate) versions: bool,
+
+    /// Whose documents
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) tenant: TenantId,
+}
+
+/// Which versions of documents are exported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Exported {
+    /// The newest one of every document, and the public one
+    #[default]
+    All,
+    /// The public one of every document that has one, and nothing else
+    Published,
+    /// The newest one of every document, as if nothing were published
+    Draft,
+}
+
+/// What to import.
+#[derive(Args, Debug)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(crate) struct Import {
+    /// The file to read; `-` is standard input
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+
+    /// Only lines of this collection; lines without a `type` are of it
+    #[arg(long = "collection", value_name = "NAME")]
+    pub(crate) only: Option<String>,
+
+    /// What to do when a line is not right
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub(crate) on_error: WhenFaulty,
+
+    /// Check everything and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Whose documents
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub(crate) tenant: TenantId,
+}
+
+/// What to do when a line is not right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WhenFaulty {
+    /// Stop there; what was written before stays
+    #[default]
+    Stop,
+    /// Go on without it, and without those that refer to it strongly
+    Skip,
 }
 
 /// What to do with the schema.

@@ -33,6 +33,13 @@ pub(crate) fn turn_to_fill(data: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
+/// Opens the database of a data folder, if there is one.
+pub(crate) fn find(data: &Path) -> anyhow::Result<Option<SqliteDatabase>> {
+    let path = data.join(FILE_NAME);
+    let is_there = path.try_exists().with_context(|| format!("cannot look at `{}`", path.display()))?;
+    is_there.then(|| existing(data)).transpose()
+}
+
 fn path_of_existing(data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join(FILE_NAME);
     let cure = "name its folder with --data, or make one with `stratus migrate up`";

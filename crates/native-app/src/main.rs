@@ -17,6 +17,8 @@ mod collections;
 mod database;
 mod demo;
 mod doctor;
+mod export;
+mod import;
 mod logging;
 mod migrate;
 mod output;
@@ -63,5 +65,7 @@ fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Sweep => sweep::run(global),
         Command::Settings(command) => settings::run(global, command),
         Command::Doctor(options) => doctor::run(global, options),
+        Command::Export(options) => export::run(global, options),
+        Command::Import(options) => import::run(global, options),
     }
 }

@@ -190,7 +190,7 @@ async fn bring_up(
 }
 
 /// Why a start takes long, while it does.
-fn log_index(it: IndexProgress<'_>) {
+pub(crate) fn log_index(it: IndexProgress<'_>) {
     let IndexProgress { name, number, of, documents, took } = it;
     match took {
         None => tracing::info!(name, number, of, documents, "building an index"),

@@ -62,6 +62,28 @@ impl Content {
         Self::check(collection, &collection.shape().known(stored))
     }
 
+    /// The content of a line of an import, read-only fields included: exactly what is given.
+    pub(crate) fn exact(collection: &Collection, given: &Fields) -> Result<Self> {
+        Self::check(collection, given)
+    }
+
+    /// The content of a line that says no more than fields: a create, or a replace of what is
+    /// there, that may give read-only fields.
+    pub(crate) fn import(collection: &Collection, present: Option<&Fields>, given: Fields) -> Result<Self> {
+        let mut fields = given;
+        for field in collection.fields() {
+            let keeps = field.definition().private || field.definition().read_only;
+            if let Some(value) = present.and_then(|present| present.get(field.name()))
+                && keeps
+                && !fields.contains_key(field.name())
+            {
+                fields.insert(field.name().to_owned(), value.clone());
+            }
+        }
+        fill_defaults(collection.shape(), &mut fields);
+        Self::check(collection, &fields)
+    }
+
     fn check(collection: &Collection, fields: &Fields) -> Result<Self> {
         let fields = validate::content(collection, fields).map_err(DocumentError::Invalid)?;
         let derived = Derived::of(collection, &fields);

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
 use stratus_access::Entry;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Bookmark, Row, Rows, Statement, Value};
+use stratus_storage::{Bookmark, Rows, Statement, Value};
 
 use super::{
     DocumentsService, MAX_ATTEMPTS, Precondition,
@@ -15,17 +14,13 @@ use super::{
 use crate::{
     collection::Collection,
     document::Scope,
+    entries,
     error::{DocumentError, Result},
     validate::FieldError,
 };
 
 /// How many entries a document has at most.
 const MAX_ENTRIES: usize = 200;
-
-/// Every entry of a root `?2` of tenant `?1`, in the one order in which they are shown.
-const ENTRIES: &str = "SELECT p.principal_type, p.principal_id, p.permission, p.effect \
-     FROM document_permissions AS p WHERE p.tenant_id = ?1 AND p.root_id = ?2 \
-     ORDER BY p.principal_type, p.principal_id, p.permission";
 
 /// The permissions of one document.
 #[derive(Clone, Debug)]
@@ -99,11 +94,15 @@ impl DocumentsService {
             vec![head.row_id.as_str().into(), Value::Integer(revision), Value::Integer(write.now)],
         );
         write.guard_revision();
-        write.push(
-            "DELETE FROM document_permissions WHERE tenant_id = ?1 AND root_id = ?2",
-            vec![scope.tenant.as_str().into(), head.id.as_str().into()],
-        );
-        write.push(INSERT, insert_params(scope, collection, &head.id, entries, write.now));
+        let actor = scope.caller.actor().to_string();
+        let owner = entries::Subject {
+            tenant: scope.tenant.as_str(),
+            collection: collection.name(),
+            root_id: &head.id,
+            now: write.now,
+            actor: &actor,
+        };
+        write.statements.extend([owner.clear(), owner.insert(entries)]);
         let subject = Subject { id: &head.id, revision, slug: None, content: None };
         let reach = if current.is_public() { Reach::Public } else { Reach::Private };
         let bookmark = write.commit(EventKind::Permissions, reach, head.version, None, &subject).await?;
@@ -113,60 +112,27 @@ impl DocumentsService {
 }
 
 fn entries_of(scope: &Scope, id: &str) -> Statement {
-    Statement::new(ENTRIES, vec![scope.tenant.as_str().into(), id.into()])
+    let sql = format!(
+        "SELECT {} FROM document_permissions AS p WHERE p.tenant_id = ?1 AND p.root_id = ?2 \
+         ORDER BY p.principal_type, p.principal_id, p.permission",
+        entries::COLUMNS
+    );
+    Statement::new(sql, vec![scope.tenant.as_str().into(), id.into()])
 }
 
 fn decode(rows: &Rows) -> stratus_storage::Result<Vec<Entry>> {
-    rows.iter().map(entry).collect()
-}
-
-const INSERT: &str = "INSERT INTO document_permissions \
-     (tenant_id, root_id, type_id, principal_type, principal_id, permission, effect, created_at, created_by) \
-     SELECT ?1, ?2, ?3, json_extract(e.value, '$[0]'), json_extract(e.value, '$[1]'), \
-     json_extract(e.value, '$[2]'), json_extract(e.value, '$[3]'), ?5, ?6 FROM json_each(?4) AS e";
-
-fn insert_params(
-    scope: &Scope,
-    collection: &Collection,
-    id: &str,
-    entries: &[Entry],
-    now: i64,
-) -> Vec<Value> {
-    let row =
-        |it: &Entry| json!([it.principal.kind(), it.principal.id(), it.action.name(), it.effect.name()]);
-    vec![
-        scope.tenant.as_str().into(),
-        id.into(),
-        collection.name().into(),
-        Json::Array(entries.iter().map(row).collect()).to_string().into(),
-        Value::Integer(now),
-        scope.caller.actor().to_string().into(),
-    ]
-}
-
-fn entry(row: Row<'_>) -> stratus_storage::Result<Entry> {
-    let corrupt = || stratus_storage::Error::Corrupt { reason: "a permission that says nothing".to_owned() };
-    let principal = match row.text(0)? {
-        "public" => "public".to_owned(),
-        kind => format!("{kind}:{}", row.text(1)?),
-    };
-    Ok(Entry {
-        principal: principal.parse().map_err(|_| corrupt())?,
-        action: row.text(2)?.parse().map_err(|_| corrupt())?,
-        effect: row.text(3)?.parse().map_err(|_| corrupt())?,
-    })
+    rows.iter().map(|row| entries::decode(row, 0)).collect()
 }
 
 /// The entries in their order, if they can stand side by side.
-fn sorted(entries: &[Entry]) -> Result<Vec<Entry>> {
-    let order = |it: &Entry| (it.principal.kind(), it.principal.id().to_owned(), it.action.name());
+fn sorted(given: &[Entry]) -> Result<Vec<Entry>> {
     let mut faults = Vec::new();
-    if entries.len() > MAX_ENTRIES {
+    if given.len() > MAX_ENTRIES {
         let message = format!("a document has at most {MAX_ENTRIES} entries");
         faults.push(FieldError::new("/permissions", "too_many", message));
     }
-    for (n, it) in entries.iter().enumerate().take(MAX_ENTRIES) {
-        if entries[..n].iter().any(|earlier| order(earlier) == order(it)) {
+    for (n, it) in given.iter().enumerate().take(MAX_ENTRIES) {
+        if given[..n].iter().any(|earlier| entries::order(earlier) == entries::order(it)) {
             let message = format!("there is an entry of `{}` and `{}` already", it.principal, it.action);
             faults.push(FieldError::new(format!("/permissions/{n}"), "repeated", message));
         }
@@ -174,7 +140,7 @@ fn sorted(entries: &[Entry]) -> Result<Vec<Entry>> {
     if !faults.is_empty() {
         return Err(DocumentError::Invalid(faults));
     }
-    let mut entries = entries.to_vec();
-    entries.sort_by_key(order);
-    Ok(entries)
+    let mut sorted = given.to_vec();
+    entries::sort(&mut sorted);
+    Ok(sorted)
 }

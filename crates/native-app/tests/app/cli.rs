@@ -12,7 +12,7 @@ fn help(arguments: &[&str]) -> String {
 
 #[test]
 fn help_is_what_it_was() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 16] = [
         &[],
         &["serve"],
         &["migrate"],
@@ -20,6 +20,8 @@ fn help_is_what_it_was() {
         &["migrate", "up"],
         &["collections"],
         &["collections", "check"],
+        &["export"],
+        &["import"],
         &["doctor"],
         &["sweep"],
         &["settings"],

@@ -21,3 +21,4 @@ mod starting;
 mod stopping;
 mod sweeping;
 mod syncing;
+mod transfer;
