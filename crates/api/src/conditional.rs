@@ -57,12 +57,13 @@ impl fmt::Display for EntityTag {
     }
 }
 
-/// The tag of a list, or of an answer with populated references: `"l-<16 hex>"` of its body.
+/// The tag of a list, or of an answer with populated references: `"l-<16 hex>"` of its body, or of
+/// what its body is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BodyTag(String);
 
 impl BodyTag {
-    /// The tag of a body.
+    /// The tag of a body, or of what makes one.
     pub(crate) fn new(body: &[u8]) -> Self {
         Self(hex::encode(&hex::sha256(body)[..8]))
     }

@@ -136,6 +136,8 @@ pub struct Collection {
     physical: Physical,
     canonical: String,
     type_version: i64,
+    /// Who holds each action, as a list of SQL literals.
+    holders: BTreeMap<Action, String>,
 }
 
 impl Collection {
@@ -150,7 +152,10 @@ impl Collection {
         mark_keys(&mut shape.fields, &physical.columns);
         let canonical = definition.canonical();
         let type_version = type_version(&canonical);
-        Ok(Self { definition, shape, physical, canonical, type_version })
+        let literals =
+            |action| -> Vec<_> { definition.grants.holders(action).map(|it| format!("'{it}'")).collect() };
+        let holders = Action::ALL.into_iter().map(|it| (it, literals(it).join(", "))).collect();
+        Ok(Self { definition, shape, physical, canonical, type_version, holders })
     }
 
     /// Its name.
@@ -186,6 +191,11 @@ impl Collection {
     /// Its base grants.
     pub fn grants(&self) -> &Grants {
         &self.definition.grants
+    }
+
+    /// Who holds an action by its base grants: a list of SQL literals, of names that were checked.
+    pub(crate) fn holders(&self, action: Action) -> &str {
+        self.holders.get(&action).map_or("NULL", String::as_str)
     }
 
     /// Whether its base grants let a caller do something.

@@ -11,10 +11,17 @@ use stratus_storage::{Sql, Statement, Value};
 use crate::{collection::Collection, physical::State};
 
 /// A statement in the making: text with its parameters.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Builder {
     text: String,
     params: Vec<Value>,
+}
+
+impl Default for Builder {
+    /// With room for the text of a read: it is put together for each, and would grow step by step.
+    fn default() -> Self {
+        Self { text: String::with_capacity(2_048), params: Vec::with_capacity(16) }
+    }
 }
 
 impl Builder {
@@ -65,10 +72,8 @@ impl Builder {
         self.push("(NOT ").entry(action, "deny", &rights.deniable).push(" AND (");
         match base {
             Base::Of(collection) => {
-                let holders = collection.grants().holders(action).map(|it| format!("'{it}'"));
-                let holders = holders.collect::<Vec<_>>().join(", ");
                 self.push("EXISTS (SELECT 1 FROM json_each(").bind(rights.principals.as_str());
-                self.push(") WHERE value IN (").push(&holders).push("))");
+                self.push(") WHERE value IN (").push(collection.holders(action)).push("))");
             }
             Base::Among(collections) => {
                 self.push("d.type_id IN (SELECT value FROM json_each(").bind(collections).push("))");

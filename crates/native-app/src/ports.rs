@@ -1,6 +1,9 @@
 //! The ports that the operating system answers: time and randomness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    cell::RefCell,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use stratus_storage::{Clock, Entropy, Timestamp};
 
@@ -20,10 +23,34 @@ impl Clock for SystemClock {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OsEntropy;
 
+/// How much is fetched at once: each request needs a few bytes, and each fetch is a system call.
+const STOCK_BYTES: usize = 1024;
+
+thread_local! {
+    /// What is left of the last fetch. Each byte is handed out once, and not kept.
+    static STOCK: RefCell<(usize, [u8; STOCK_BYTES])> = const { RefCell::new((STOCK_BYTES, [0; STOCK_BYTES])) };
+}
+
 impl Entropy for OsEntropy {
     fn fill(&self, buffer: &mut [u8]) {
-        // Ids and tokens that can be guessed are worse than an answer that fails.
-        getrandom::fill(buffer)
-            .unwrap_or_else(|error| panic!("the operating system gives no randomness: {error}"));
+        if buffer.len() > STOCK_BYTES / 4 {
+            return fetch(buffer);
+        }
+        STOCK.with_borrow_mut(|(used, stock)| {
+            if *used + buffer.len() > STOCK_BYTES {
+                fetch(stock);
+                *used = 0;
+            }
+            let taken = &mut stock[*used..*used + buffer.len()];
+            buffer.copy_from_slice(taken);
+            taken.fill(0);
+            *used += buffer.len();
+        });
     }
+}
+
+fn fetch(buffer: &mut [u8]) {
+    // Ids and tokens that can be guessed are worse than an answer that fails.
+    getrandom::fill(buffer)
+        .unwrap_or_else(|error| panic!("the operating system gives no randomness: {error}"));
 }

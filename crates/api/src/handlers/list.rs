@@ -8,7 +8,7 @@ use crate::{
     call::Call,
     problem::{Code, Problem},
     query_string::{Parameter, Params, about},
-    wire::{self, Pages, Projection},
+    wire::{Pages, Projection},
 };
 
 /// Lists what the query asks for.
@@ -25,10 +25,8 @@ pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
     let page = call.repository().list(call.scope(), collection.name(), &query).await;
     let page = page.map_err(|it| call.refuse(it))?;
     let pages = Pages { next: page.next, prev: page.prev };
-    let body = wire::list(&page.documents, &pages, |body, document| {
-        wire::push_document(body, document, projection.as_ref())
-    })?;
-    Ok(answer::body(body, Audience::of(call.caller(), state), &known))
+    let audience = Audience::of(call.caller(), state);
+    answer::page(&call, &page.documents, &pages, projection.as_ref(), audience, &known)
 }
 
 fn take_list(params: &mut Params, state: State) -> Result<ListParams, Problem> {
