@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
-use stratus_document::{DocumentRepository, ListParams, ListQuery, Scope, View};
+use stratus_document::{CursorKey, DocumentRepository, ListParams, ListQuery, Scope, View};
 use stratus_storage::Database;
 use stratus_testkit::{CountingDatabase, RecordingDatabase};
 
@@ -133,7 +133,7 @@ fn works(context: &Context, size: usize) -> Result<Vec<f64>> {
 }
 
 fn repository(store: &Store, database: Arc<dyn Database>) -> DocumentRepository {
-    DocumentRepository::new(database, store.registry.clone(), store.clock.clone())
+    DocumentRepository::new(database, store.registry.clone(), store.clock.clone(), CursorKey::new([7; 32]))
 }
 
 /// What is asked for, over and over.
@@ -148,7 +148,7 @@ struct Asked {
 impl Asked {
     fn of(store: &Store, read: Read) -> Result<Self> {
         let collection = store.registry.collection(POSTS).context("the demo has posts")?;
-        let query = ListQuery::parse(collection, &ListParams::default())?;
+        let query = ListQuery::parse(collection, &ListParams::default(), &CursorKey::new([7; 32]))?;
         Ok(Self { read, scope: public(), sample: sample(store, SAMPLE)?, query })
     }
 

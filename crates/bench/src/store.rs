@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use futures_util::future::join_all;
 use serde_json::Value as Json;
 use stratus_access::{Caller, Principal, TenantId};
-use stratus_document::{CollectionDefinition, DocumentsService, Input, Registry, Scope, install};
+use stratus_document::{CollectionDefinition, CursorKey, DocumentsService, Input, Registry, Scope, install};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_testkit::{SeededEntropy, SettableClock};
@@ -123,7 +123,13 @@ impl Store {
             |row| row.get::<_, i64>(0),
         )?;
         let entropy = Arc::new(SeededEntropy::new(minted.unsigned_abs()));
-        let service = DocumentsService::new(sqlite.clone(), registry.clone(), clock.clone(), entropy);
+        let service = DocumentsService::new(
+            sqlite.clone(),
+            registry.clone(),
+            clock.clone(),
+            entropy,
+            CursorKey::new([7; 32]),
+        );
         Ok(Self { folder: folder.to_owned(), sqlite, registry, clock, service })
     }
 

@@ -49,7 +49,7 @@ pub use install::{
     InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
 };
 pub use physical::{Column, Direction, Index, State};
-pub use query::{DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
+pub use query::{CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
 pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};

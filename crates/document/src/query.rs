@@ -4,8 +4,9 @@ mod compile;
 mod cursor;
 mod parse;
 
-pub(crate) use compile::{Plan, Viewer};
+pub(crate) use compile::{MAX_WALK, Plan, Viewer};
 pub(crate) use cursor::Cursor;
+pub use cursor::CursorKey;
 pub(crate) use parse::locale;
 use stratus_storage::Value;
 
@@ -69,6 +70,13 @@ impl Filter {
     }
 }
 
+/// A bound of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Lower,
+    Upper,
+}
+
 /// How a value compares. Nothing compares with what is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
@@ -87,6 +95,15 @@ impl Comparison {
             Self::AtMost => "<=",
             Self::Greater => ">",
             Self::AtLeast => ">=",
+        }
+    }
+
+    /// Which bound it is; an equality is none.
+    pub(crate) fn side(self) -> Option<Side> {
+        match self {
+            Self::Equal => None,
+            Self::Greater | Self::AtLeast => Some(Side::Lower),
+            Self::Less | Self::AtMost => Some(Side::Upper),
         }
     }
 

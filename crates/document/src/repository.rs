@@ -1,18 +1,20 @@
 //! The one place that documents are read from.
 
 mod family;
+mod referrers;
 
 use std::sync::Arc;
 
+pub(crate) use referrers::referrer;
 use stratus_access::Action;
 use stratus_storage::{Clock, Database, Row, Rows, Statement, Value, parse_uuid};
 
 use crate::{
     collection::Collection,
     document::{COLUMN_COUNT, COLUMNS, Document, Scope},
-    error::{DocumentError, Referrer, Result},
+    error::{DocumentError, Result},
     physical::State,
-    query::{self, Cursor, ListQuery, MAX_LIMIT, Plan, Viewer},
+    query::{self, Cursor, CursorKey, ListQuery, MAX_LIMIT, Plan, Viewer},
     registry::Registry,
     sql::{Base, Builder, Rights, right_to_read},
 };
@@ -45,6 +47,7 @@ pub struct DocumentRepository {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) clock: Arc<dyn Clock>,
+    key: CursorKey,
 }
 
 impl std::fmt::Debug for DocumentRepository {
@@ -55,8 +58,18 @@ impl std::fmt::Debug for DocumentRepository {
 
 impl DocumentRepository {
     /// A repository over a database whose schema [`install`](crate::install) has prepared.
-    pub fn new(database: Arc<dyn Database>, registry: Arc<Registry>, clock: Arc<dyn Clock>) -> Self {
-        Self { database, registry, clock }
+    pub fn new(
+        database: Arc<dyn Database>,
+        registry: Arc<Registry>,
+        clock: Arc<dyn Clock>,
+        key: CursorKey,
+    ) -> Self {
+        Self { database, registry, clock, key }
+    }
+
+    /// What its cursors are made with.
+    pub fn cursor_key(&self) -> &CursorKey {
+        &self.key
     }
 
     /// The collections that it serves.
@@ -142,7 +155,7 @@ impl DocumentRepository {
             [one] => vec![session.query(one).await?],
             several => session.batch(several).await?,
         };
-        let page = Walk::over(collection, query, &plan, results)?.page()?;
+        let page = Walk::over(collection, query, &plan, results)?.page(&self.key)?;
         // Whoever sees nothing may be one who may know of nothing.
         if page.documents.is_empty() {
             self.reach(scope, collection.name(), action).await?;
@@ -196,67 +209,6 @@ impl DocumentRepository {
             Some(document) => Ok(document),
             None => Err(self.refusal(scope, collection, id, Action::Update).await?),
         }
-    }
-
-    /// The documents that refer to one, as far as the caller may see them; `after` goes on beyond
-    /// the last of a page.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`get`](Self::get).
-    pub async fn referrers(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        id: &str,
-        after: u32,
-    ) -> Result<(Vec<Referrer>, Option<u32>)> {
-        self.visible(scope, collection, id).await?;
-        let statement = self.referrers_of(scope, id, false, MAX_LIMIT + 1, after);
-        let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
-        let mut referrers = rows.iter().map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
-        let more = referrers.len() > MAX_LIMIT as usize;
-        referrers.truncate(MAX_LIMIT as usize);
-        Ok((referrers, more.then(|| after.saturating_add(MAX_LIMIT))))
-    }
-
-    /// Live rows that refer to a document and that the caller may see. Decode with [`referrer`].
-    pub(crate) fn referrers_of(
-        &self,
-        scope: &Scope,
-        id: &str,
-        strong_only: bool,
-        limit: u32,
-        skip: u32,
-    ) -> Statement {
-        let rights = scope.rights();
-        let (reading, updating) =
-            (self.collections_for(scope, Action::Read), self.collections_for(scope, Action::Update));
-        let mut sql = Builder::default();
-        sql.push(
-            "SELECT d.type_id AS type_id, d.root_id AS root_id, d.slug AS slug, r.field_name AS field_name, \
-             r.ref_strength AS ref_strength, d.is_published AS is_published, \
-             d.is_current_draft AS is_current_draft \
-             FROM document_references AS r INDEXED BY document_references_to \
-             CROSS JOIN documents AS d ON d.pk = r.from_document_id WHERE r.tenant_id = ",
-        );
-        sql.bind(scope.tenant.as_str()).push(" AND r.to_root_id = ").bind(id);
-        sql.push(" AND d.tenant_id = r.tenant_id AND d.deleted_at IS NULL AND d.root_id <> ").bind(id);
-        let named = |sql: &mut Builder, fields: &str| {
-            sql.push("EXISTS (SELECT 1 FROM json_each(").bind(fields).push(") AS n ");
-            sql.push("WHERE json_extract(n.value, '$[0]') = d.type_id ");
-            sql.push("AND json_extract(n.value, '$[1]') = r.field_name)");
-        };
-        sql.push(" AND NOT ");
-        named(&mut sql, self.registry.private_fields());
-        if strong_only {
-            sql.push(" AND ");
-            named(&mut sql, self.registry.strong_fields());
-        }
-        self.seen(&mut sql, &reading, &updating, &rights);
-        sql.push(" ORDER BY r.from_document_id, r.field_name, r.ordinal LIMIT ").bind(limit);
-        sql.push(" OFFSET ").bind(skip);
-        sql.finish()
     }
 
     /// Fails unless the caller may see the document in any state.
@@ -335,18 +287,6 @@ fn decode(collection: &Arc<Collection>, mut rows: Rows) -> stratus_storage::Resu
     rows.iter_mut().map(|row| Document::take(collection, row)).collect()
 }
 
-pub(crate) fn referrer(row: Row<'_>) -> stratus_storage::Result<Referrer> {
-    Ok(Referrer {
-        collection: row.text(0)?.to_owned(),
-        id: row.text(1)?.to_owned(),
-        slug: row.optional_text(2)?.map(str::to_owned),
-        field: row.text(3)?.to_owned(),
-        strength: row.text(4)?.to_owned(),
-        is_published: row.flag(5)?,
-        is_head: row.flag(6)?,
-    })
-}
-
 /// The rows of a plan's statements, put together into one page.
 struct Walk<'a> {
     query: &'a ListQuery,
@@ -401,7 +341,7 @@ impl<'a> Walk<'a> {
         Ok(walk)
     }
 
-    fn page(self) -> Result<Page> {
+    fn page(self, key: &CursorKey) -> Result<Page> {
         // Beyond: in the direction of the walk. Behind: where it came from.
         let behind = match &self.query.position {
             query::Position::Start => None,
@@ -411,7 +351,7 @@ impl<'a> Walk<'a> {
             }
         };
         let beyond = if self.more { self.last } else { self.stopped_at };
-        let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(&self.query.fingerprint));
+        let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(key, &self.query.fingerprint));
         let (mut next, mut prev) = (encode(beyond), encode(behind));
         let mut documents = self.documents;
         if self.reversed {

@@ -28,6 +28,7 @@ use stratus_storage::{Bookmark, Clock, Database, Entropy, Timestamp};
 use crate::{
     document::Document,
     error::{DocumentError, Result},
+    query::CursorKey,
     registry::Registry,
     repository::DocumentRepository,
 };
@@ -137,8 +138,9 @@ impl DocumentsService {
         registry: Arc<Registry>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        key: CursorKey,
     ) -> Self {
-        let repository = DocumentRepository::new(Arc::clone(&database), registry, Arc::clone(&clock));
+        let repository = DocumentRepository::new(Arc::clone(&database), registry, Arc::clone(&clock), key);
         Self { database, clock, entropy, repository }
     }
 

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use stratus_access::{Caller, Principal, TenantId};
 use stratus_document::{
-    Collection, DocumentError, DocumentsService, FieldType, Input, Member, Registry, Scope, is_empty,
+    Collection, CursorKey, DocumentError, DocumentsService, FieldType, Input, Member, Registry, Scope,
+    is_empty,
 };
 use stratus_storage::{Clock, Database, Entropy, Timestamp};
 
@@ -68,8 +69,13 @@ pub(crate) async fn load(
     let entries = ORDER.iter().map(|name| Ok((*name, entries(name)?))).collect::<anyhow::Result<Vec<_>>>()?;
     let count = entries.iter().map(|(_, entries)| entries.len()).sum();
     let clock = Arc::new(Ticking::ending_at(clock.now(), count));
-    let service =
-        DocumentsService::new(Arc::clone(database), Arc::clone(registry), clock, Arc::clone(entropy));
+    let service = DocumentsService::new(
+        Arc::clone(database),
+        Arc::clone(registry),
+        clock,
+        Arc::clone(entropy),
+        CursorKey::draw(&**entropy),
+    );
     let mut ids = Ids::new();
     for (name, entries) in entries {
         let collection = registry.collection(name).with_context(|| format!("the demo lacks `{name}`"))?;

@@ -14,6 +14,7 @@
 mod address;
 mod cli;
 mod collections;
+mod cursors;
 mod database;
 mod demo;
 mod doctor;

@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     address,
     cli::{Global, Serve},
-    collections, database, demo,
+    collections, cursors, database, demo,
     output::{self, Outcome},
     ports::{OsEntropy, SystemClock},
     prepare::{self, Obsolete},
@@ -124,8 +124,9 @@ async fn build(
     };
     let settings = Settings::new(Arc::clone(&database), Arc::clone(&clock), Arc::clone(&entropy));
     let authenticator = token::authenticator(admin.as_ref(), &settings, &*entropy).await?;
+    let key = cursors::key(&settings, &*entropy).await?;
     let service =
-        DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy));
+        DocumentsService::new(Arc::clone(&database), registry, Arc::clone(&clock), Arc::clone(&entropy), key);
     let body_limit = options.body_limit;
     let api = Api::new(ApiParts {
         service,

@@ -50,13 +50,13 @@ fn version_number(text: &str) -> Option<i64> {
 pub(crate) async fn referrers(mut call: Call) -> Result<Response, Problem> {
     let collection = call.collection().await?;
     let mut params = call.params()?;
-    let after = params.take_integer("after", 0..=1_000_000)?.and_then(|it| u32::try_from(it).ok());
+    let after = params.take("after")?;
     params.finish()?;
     let known = call.take_freshness()?;
     let (scope, name) = (call.scope(), collection.name());
-    let found = call.repository().referrers(scope, name, call.id(), after.unwrap_or_default()).await;
+    let found = call.repository().referrers(scope, name, call.id(), after.as_deref()).await;
     let (referrers, next) = found.map_err(|it| call.refuse(it))?;
-    let pages = Pages { next: next.map(|it| it.to_string()), prev: None };
+    let pages = Pages { next, prev: None };
     let body = wire::list(&referrers, &pages, wire::push_referrer)?;
     Ok(answer::body(body, audience(&call, &collection), &known))
 }

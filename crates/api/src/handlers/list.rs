@@ -20,7 +20,8 @@ pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
     params.take_one_of("count", &[("none", ())])?;
     let asked = take_list(&mut params, state)?;
     params.finish()?;
-    let query = ListQuery::parse(&collection, &asked).map_err(|it| call.refuse(it))?;
+    let query = ListQuery::parse(&collection, &asked, call.repository().cursor_key());
+    let query = query.map_err(|it| call.refuse(it))?;
     let known = call.take_freshness()?;
     let page = call.repository().list(call.scope(), collection.name(), &query).await;
     let page = page.map_err(|it| call.refuse(it))?;

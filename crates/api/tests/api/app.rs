@@ -13,7 +13,7 @@ use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use stratus_api::{AdminToken, Api, ApiParts, Authenticator, DEFAULT_BODY_LIMIT, Tenants};
-use stratus_document::{CollectionDefinition, DocumentsService, Registry, install};
+use stratus_document::{CollectionDefinition, CursorKey, DocumentsService, Registry, install};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_storage::Database;
@@ -139,7 +139,13 @@ impl App {
         let registry = Arc::new(Registry::new(definitions).unwrap());
         let readiness = Arc::new(AtomicBool::new(true));
         let api = Api::new(ApiParts {
-            service: DocumentsService::new(faulty.clone(), registry, clock.clone(), entropy.clone()),
+            service: DocumentsService::new(
+                faulty.clone(),
+                registry,
+                clock.clone(),
+                entropy.clone(),
+                CursorKey::new([7; 32]),
+            ),
             database: faulty.clone(),
             clock: clock.clone(),
             entropy,

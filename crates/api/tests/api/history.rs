@@ -88,7 +88,7 @@ async fn where_a_document_is_used() {
     expected.sort_unstable();
     assert_eq!(all, expected);
     let cases = vec![
-        (get(&format!("{uri}?after=-1")), 400, "invalid_parameter"),
+        (get(&format!("{uri}?after=-1")), 400, "invalid_cursor"),
         (get(&format!("{uri}?before=1")), 400, "unknown_parameter"),
         (get("/api/authors/x/referrers"), 404, "not_found"),
     ];

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use stratus_access::Action;
 use stratus_storage::{Row, Statement, Value};
 
-use super::{Comparison, Cursor, Filter, ListQuery, Position};
+use super::{Cursor, Filter, ListQuery, Position};
 use crate::{
     collection::Collection,
     document::{COLUMN_COUNT, COLUMNS},
@@ -23,7 +23,7 @@ use crate::{
 /// Whatever is not a matter of the index is looked at row by row: other conditions, publish
 /// windows, the document's own permissions. Without a bound, a caller could ask for the one visible
 /// document behind a million that are not.
-const MAX_WALK: i64 = 5_000;
+pub(crate) const MAX_WALK: i64 = 5_000;
 
 /// The statements of one page, and how to read their rows.
 ///
@@ -45,6 +45,25 @@ enum Stretch<'a> {
     Beyond(&'a Cursor),
     /// Equal in the first keys, then beyond in the next; beyond in the id when there is no next.
     Split { cursor: &'a Cursor, equal: usize, then: Then },
+}
+
+impl Stretch<'_> {
+    /// Whether it bounds the first key itself, from below and from above. `first` is the way that
+    /// the key goes.
+    fn sides(&self, first: Option<Direction>) -> [bool; 2] {
+        let beyond = match first {
+            Some(Direction::Descending) => [false, true],
+            _ => [true, false],
+        };
+        match self {
+            Self::Whole => [false, false],
+            Self::Beyond(_) => beyond,
+            Self::Split { equal: 0, then: Then::BeyondValue, .. } => beyond,
+            Self::Split { equal: 0, then: Then::AllValues, .. } => [true, false],
+            // One value, or none.
+            Self::Split { .. } => [true, true],
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -129,14 +148,27 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// Whether the index answers a condition: an equality of its first columns, or a comparison of
-    /// the column after them.
-    fn is_of_index(&self, filter: &Filter) -> bool {
-        let Filter::Column { key, comparison, .. } = filter else { return false };
-        match comparison {
-            Comparison::Equal => self.query.bound.contains(&key.column),
-            _ => self.order.sort.first().is_some_and(|(first, _)| first.column == key.column),
+    /// The conditions that the index answers in a stretch: equalities of its first columns, and of
+    /// the column after them one bound a side, where the stretch itself has none.
+    ///
+    /// SQLite enters an index by one lower and one upper bound: what it would have to skip entry by
+    /// entry is looked at row by row, where it counts.
+    fn of_index(&self, stretch: &Stretch<'_>) -> Vec<&Filter> {
+        let first = self.order.sort.first();
+        let mut taken = stretch.sides(first.map(|(_, direction)| *direction));
+        let mut answered = Vec::new();
+        for filter in &self.query.filters {
+            let Filter::Column { key, comparison, .. } = filter else { continue };
+            let is_first = || first.is_some_and(|(first, _)| first.column == key.column);
+            let is_answered = match comparison.side() {
+                None => self.query.bound.contains(&key.column),
+                Some(side) => is_first() && !std::mem::replace(&mut taken[side as usize], true),
+            };
+            if is_answered {
+                answered.push(filter);
+            }
         }
+        answered
     }
 
     /// The walk is over the index alone; a row is looked at once it is known to be wanted. Where the
@@ -151,13 +183,14 @@ impl Compiler<'_> {
                 text
             })
         };
-        let walk = sql.aside(|sql| self.walk(sql, stretch));
+        let answered = self.of_index(stretch);
+        let walk = sql.aside(|sql| self.walk(sql, stretch, &answered));
         sql.push("SELECT ").push(COLUMNS).push(&keys("d", true));
         sql.push(" FROM (SELECT d.pk AS walked").push(&walk).push(&format!(" LIMIT {MAX_WALK}) AS w"));
         sql.push(" CROSS JOIN documents AS d ON d.pk = w.walked");
         sql.window(self.query.state, self.viewer.now);
         sql.granted(Base::Of(self.collection), &[self.action], self.viewer.rights);
-        for filter in self.query.filters.iter().filter(|it| !self.is_of_index(it)) {
+        for filter in self.query.filters.iter().filter(|it| !answered.contains(it)) {
             sql.push(" AND ");
             condition(&mut sql, filter);
         }
@@ -177,11 +210,11 @@ impl Compiler<'_> {
         format!("{keys}d.root_id{}", self.order.id_direction.sql())
     }
 
-    fn walk(&self, sql: &mut Builder, stretch: &Stretch<'_>) {
+    fn walk(&self, sql: &mut Builder, stretch: &Stretch<'_>, answered: &[&Filter]) {
         sql.push(" FROM documents AS d INDEXED BY ").push(&self.query.index).push(" WHERE ");
         sql.rows(self.collection, self.query.state, self.viewer.tenant);
         sql.push(" AND d.locale = ").bind(self.query.locale.as_str());
-        for filter in self.query.filters.iter().filter(|it| self.is_of_index(it)) {
+        for filter in answered {
             sql.push(" AND ");
             condition(sql, filter);
         }

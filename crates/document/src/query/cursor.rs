@@ -1,22 +1,67 @@
 //! Cursors: the position of one row in one order, opaque and bound to its query.
 //!
-//! base64url of `<8 bytes of SHA-256 over query and payload><payload>`, the payload being the JSON
-//! list of the row's sort values with its id last. A cursor is no secret and grants nothing: its
-//! values are bound as parameters. The checksum tells a foreign or damaged one from a typo.
+//! base64url of AES-SIV (RFC 5297) over the JSON list of the row's sort values with its id last,
+//! with the query's fingerprint as associated data. A cursor may be the place where a walk stopped,
+//! at a row that its holder must not see: so nobody but us can read one, or make one. Encryption
+//! takes no nonce, so that one page always has one cursor, and one tag.
 
+use std::fmt;
+
+use aes_siv::{KeyInit, siv::Aes128Siv};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
-use stratus_storage::{Value, parse_uuid};
+use stratus_storage::{Entropy, Value, parse_uuid};
 
 use crate::{
     error::{DocumentError, Result},
     physical::{Direction, Key},
 };
 
-const CHECKSUM_BYTES: usize = 8;
 /// Sort values are text of documents, which may be long.
 const MAX_TEXT: usize = 64 * 1024;
+
+/// What cursors are encrypted with. Programs that serve one database share one, or they refuse each
+/// other's cursors.
+#[derive(Clone)]
+pub struct CursorKey([u8; 32]);
+
+impl CursorKey {
+    /// A key that is kept somewhere.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A new key.
+    pub fn draw(entropy: &dyn Entropy) -> Self {
+        let mut bytes = [0; 32];
+        entropy.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// Its bytes, to keep them: a secret.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Encrypts a payload for whoever asks the same again.
+    pub(crate) fn seal(&self, about: &str, payload: &[u8]) -> String {
+        let sealed = Aes128Siv::new(&self.0.into()).encrypt([about.as_bytes()], payload);
+        // It fails for texts beyond memory only; then nothing goes on from here.
+        Base64UrlUnpadded::encode_string(&sealed.unwrap_or_default())
+    }
+
+    /// Decrypts what [`seal`](Self::seal) made about the same thing.
+    pub(crate) fn open(&self, about: &str, text: &str) -> Option<Vec<u8>> {
+        let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten()?;
+        Aes128Siv::new(&self.0.into()).decrypt([about.as_bytes()], &sealed).ok()
+    }
+}
+
+impl fmt::Debug for CursorKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CursorKey(…)")
+    }
+}
 
 /// The position of one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,23 +73,20 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn encode(&self, fingerprint: &str) -> String {
+    pub(crate) fn encode(&self, key: &CursorKey, fingerprint: &str) -> String {
         let mut list: Vec<Json> = self.values.iter().map(to_json).collect();
         list.push(Json::from(self.id.as_str()));
-        let payload = Json::Array(list).to_string();
-        let mut bytes = checksum(fingerprint, payload.as_bytes());
-        bytes.extend_from_slice(payload.as_bytes());
-        Base64UrlUnpadded::encode_string(&bytes)
+        key.seal(fingerprint, Json::Array(list).to_string().as_bytes())
     }
 
-    pub(crate) fn decode(text: &str, fingerprint: &str, keys: &[(Key, Direction)]) -> Result<Self> {
-        let bytes = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten();
-        let bytes = bytes.filter(|it| it.len() > CHECKSUM_BYTES).ok_or(DocumentError::BadCursor)?;
-        let (sum, payload) = bytes.split_at(CHECKSUM_BYTES);
-        if sum != checksum(fingerprint, payload) {
-            return Err(DocumentError::BadCursor);
-        }
-        let mut list: Vec<Json> = serde_json::from_slice(payload).map_err(|_| DocumentError::BadCursor)?;
+    pub(crate) fn decode(
+        key: &CursorKey,
+        text: &str,
+        fingerprint: &str,
+        keys: &[(Key, Direction)],
+    ) -> Result<Self> {
+        let payload = key.open(fingerprint, text).ok_or(DocumentError::BadCursor)?;
+        let mut list: Vec<Json> = serde_json::from_slice(&payload).map_err(|_| DocumentError::BadCursor)?;
         let id = list.pop().and_then(|it| it.as_str().map(str::to_owned));
         let id = id.filter(|it| parse_uuid(it).is_ok()).ok_or(DocumentError::BadCursor)?;
         if list.len() != keys.len() {
@@ -54,11 +96,6 @@ impl Cursor {
         let values = values.collect::<Option<_>>().ok_or(DocumentError::BadCursor)?;
         Ok(Self { values, id })
     }
-}
-
-fn checksum(fingerprint: &str, payload: &[u8]) -> Vec<u8> {
-    let digest = Sha256::new().chain_update(fingerprint).chain_update([0]).chain_update(payload).finalize();
-    digest[..CHECKSUM_BYTES].to_vec()
 }
 
 fn to_json(value: &Value) -> Json {

@@ -5,7 +5,8 @@ use sha2::{Digest, Sha256};
 use stratus_storage::{MAX_SAFE_INTEGER, Value, parse_uuid};
 
 use super::{
-    Comparison, Cursor, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position, RawFilter,
+    Comparison, Cursor, CursorKey, DEFAULT_LIMIT, Filter, ListParams, ListQuery, MAX_LIMIT, Position,
+    RawFilter,
 };
 use crate::{
     collection::{Collection, Field, FieldKind},
@@ -46,13 +47,14 @@ pub(crate) fn locale(collection: &Collection, text: Option<&str>) -> Result<Stri
 }
 
 impl ListQuery {
-    /// Parses the parameters of a list and picks the index that drives it.
+    /// Parses the parameters of a list and picks the index that drives it. Cursors are read with the
+    /// key of the repository that made them.
     ///
     /// # Errors
     ///
     /// [`DocumentError::BadParameter`], [`DocumentError::BadCursor`], or
     /// [`DocumentError::Unindexed`] when no declared index serves it.
-    pub fn parse(collection: &Collection, params: &ListParams) -> Result<Self> {
+    pub fn parse(collection: &Collection, params: &ListParams, key: &CursorKey) -> Result<Self> {
         let state = State::parse(params.state.as_deref())?;
         let locale = locale(collection, params.locale.as_deref())?;
         let filters = filters(collection, state, &params.filters)?;
@@ -64,8 +66,8 @@ impl ListQuery {
         let fingerprint = fingerprint(collection, state, &locale, &filters, &sort, id_direction);
         let position = match (&params.after, &params.before) {
             (None, None) => Position::Start,
-            (Some(text), None) => Position::After(Cursor::decode(text, &fingerprint, &sort)?),
-            (None, Some(text)) => Position::Before(Cursor::decode(text, &fingerprint, &sort)?),
+            (Some(text), None) => Position::After(Cursor::decode(key, text, &fingerprint, &sort)?),
+            (None, Some(text)) => Position::Before(Cursor::decode(key, text, &fingerprint, &sort)?),
             (Some(_), Some(_)) => {
                 return Err(DocumentError::parameter("before", "can't be combined with `after`"));
             }
@@ -334,8 +336,8 @@ fn fingerprint(
     sort: &[(Key, Direction)],
     id_direction: Direction,
 ) -> String {
-    // Debug output is a fine serialisation here: cursors live as long as a program runs, and a
-    // new one that formats otherwise refuses old cursors instead of misreading them.
+    // Debug output is a fine serialisation here: a program that formats otherwise refuses the
+    // cursors of another one instead of misreading them.
     let text = format!("{}|{state:?}|{locale}|{filters:?}|{sort:?}|{id_direction:?}", collection.name());
     Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -100,11 +100,12 @@ impl Write<'_> {
         let repository = &self.service.repository;
         let looks = [
             repository.children_of(self.scope, id, MAX_NAMED),
-            repository.referrers_of(self.scope, id, true, MAX_NAMED, 0),
+            repository.strong_referrers_of(self.scope, id, MAX_NAMED),
         ];
         let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
         let rows = rows.iter().flat_map(Rows::iter);
-        let mut referrers = rows.map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;
+        let referrers = rows.filter_map(|row| referrer(row).transpose());
+        let mut referrers = referrers.collect::<stratus_storage::Result<Vec<_>>>()?;
         // A head and the public row of one document are one referrer to whoever has to change it.
         let mut named = BTreeSet::new();
         referrers.retain(|it| named.insert((it.id.clone(), it.field.clone())));

@@ -144,7 +144,7 @@ async fn no_plan_scans_or_sorts() {
         world.list(&admin, "posts", &params).await.expect("a page");
     }
     world.repository().get_by_slug(&public, "posts", "one", None, &View::default()).await.expect("a post");
-    world.repository().referrers(&admin, "authors", &author, 0).await.expect("referrers");
+    world.repository().referrers(&admin, "authors", &author, None).await.expect("referrers");
 
     let recorded = world.recording.take();
     assert!(recorded.len() > 12, "only {} statements", recorded.len());
@@ -157,7 +157,7 @@ async fn no_plan_scans_or_sorts() {
             let scans = step.starts_with("SCAN")
                 && !step.contains("json_each")
                 && !step.contains("VIRTUAL TABLE")
-                && !["SCAN w", "SCAN s"].contains(&step)
+                && !["SCAN w", "SCAN s", "SCAN r"].contains(&step)
                 && !step.contains("(subquery");
             assert!(!scans && !step.contains("TEMP B-TREE"), "{step}\nin {}", &*statement.sql);
         }

@@ -11,7 +11,7 @@ use stratus_document::{
 };
 use stratus_testkit::SeededEntropy;
 
-use crate::fixture::{World, fields, filter};
+use crate::fixture::{World, fields, filter, key};
 
 fn notes() -> CollectionDefinition {
     let text = || FieldDefinition::new(FieldType::Text);
@@ -48,7 +48,7 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     let entropy = SeededEntropy::new(9);
     let minting = Arc::new(SeededEntropy::new(8));
     let service =
-        DocumentsService::new(world.database.clone(), registry.clone(), world.clock.clone(), minting);
+        DocumentsService::new(world.database.clone(), registry.clone(), world.clock.clone(), minting, key());
     let public = world.public();
     let show = async || {
         let document =
@@ -58,8 +58,8 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     let by_mood = async || {
         let collection = registry.collection("notes").expect("notes");
         let filters = vec![filter("mood", "calm")];
-        let query =
-            ListQuery::parse(collection, &ListParams { filters, ..ListParams::default() }).expect("a query");
+        let query = ListQuery::parse(collection, &ListParams { filters, ..ListParams::default() }, &key())
+            .expect("a query");
         service.repository().list(&public, "notes", &query).await.expect("a page").documents.len()
     };
     // At once: what is private now is not shown. What is derived has to wait.
@@ -90,7 +90,7 @@ async fn restarted(world: &World, definitions: Vec<CollectionDefinition>) -> Doc
     let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
     install(&*world.database, &*world.clock, &registry).await.expect("columns and indexes");
     let entropy = Arc::new(SeededEntropy::new(10));
-    DocumentsService::new(world.database.clone(), registry, world.clock.clone(), entropy)
+    DocumentsService::new(world.database.clone(), registry, world.clock.clone(), entropy, key())
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn cursors_carry_values_of_a_type_that_was() {
     let mut params = ListParams { sort: Some("x".into()), limit: Some("1".into()), ..ListParams::default() };
     let mut shown = Vec::new();
     loop {
-        let query = ListQuery::parse(collection, &params).expect("its own cursor");
+        let query = ListQuery::parse(collection, &params, &key()).expect("its own cursor");
         let page = service.repository().list(&world.public(), "notes", &query).await.expect("a page");
         shown.extend(page.documents.into_iter().map(|it| it.fields));
         let Some(next) = page.next else { break };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::{Caller, Principal, TenantId};
 use stratus_document::{
-    CollectionDefinition, DocumentRepository, DocumentsService, Input, ListParams, ListQuery, Page,
-    RawFilter, Registry, Scope, State, View, Written, install,
+    CollectionDefinition, CursorKey, DocumentRepository, DocumentsService, Input, ListParams, ListQuery,
+    Page, RawFilter, Registry, Scope, State, View, Written, install,
 };
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
@@ -15,6 +15,11 @@ use stratus_testkit::{CountingDatabase, FaultyDatabase, RecordingDatabase, Seede
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
+
+/// The key of all cursors in tests.
+pub(crate) fn key() -> CursorKey {
+    CursorKey::new([7; 32])
+}
 
 pub(crate) struct World {
     folder: TempDir,
@@ -53,7 +58,7 @@ impl World {
         let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
         install(&*database, &*clock, &registry).await.expect("columns and indexes");
         let entropy = Arc::new(SeededEntropy::new(7));
-        let service = DocumentsService::new(database.clone(), registry, clock.clone(), entropy);
+        let service = DocumentsService::new(database.clone(), registry, clock.clone(), entropy, key());
         Self { folder, database, recording, faulty, sqlite, clock, service }
     }
 
@@ -94,7 +99,7 @@ impl World {
         params: &ListParams,
     ) -> stratus_document::Result<Page> {
         let collection = self.repository().registry().collection(collection).expect("a collection");
-        let query = ListQuery::parse(collection, params)?;
+        let query = ListQuery::parse(collection, params, self.repository().cursor_key())?;
         self.repository().list(scope, collection.name(), &query).await
     }
 }

@@ -375,6 +375,54 @@ async fn a_walk_with_conditions_stops_and_goes_on_both_ways() {
     assert_eq!(walk(back, true).await.0, [wanted[0].clone()]);
 }
 
+/// A range costs a page what it shows, however deep the page, and whatever else bounds it.
+#[tokio::test]
+async fn a_range_is_entered_where_the_page_begins() {
+    let world = World::of(vec![things()]).await;
+    let one = Thing { name: None, size: Some(1), good: None, tags: vec![], rank: None };
+    let id = world.create("things", &one.input()).await.document.id;
+    let copies = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 12000) \
+         INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, type_version, \
+         version_number, revision, published_at, created_at, updated_at, data) \
+         SELECT printf('%08x-0000-7000-8000-000000000001', n), printf('%08x-0000-7000-8000-000000000002', n), type_id, \
+         tenant_id, 1, 1, type_version, 1, 1, published_at, created_at, updated_at, json_object('size', n) \
+         FROM documents CROSS JOIN n WHERE root_id = ?1";
+    world.connection().execute(copies, [&id]).expect("copies");
+    let compare = |operator: &str, value: i64| RawFilter {
+        operator: operator.to_owned(),
+        ..filter("size", &value.to_string())
+    };
+    for (sort, filters) in [
+        ("size", vec![compare("gte", 2)]),
+        ("-size", vec![compare("lte", 11_999)]),
+        ("size", vec![compare("gte", 2), compare("gt", 3), compare("lt", 12_000)]),
+        ("-size", vec![compare("gt", 2), compare("lt", 11_999)]),
+    ] {
+        let mut params = ListParams {
+            sort: Some(sort.into()),
+            limit: Some("100".into()),
+            filters: filters.clone(),
+            ..ListParams::default()
+        };
+        let (mut first, mut seen) = (None, 0);
+        while seen < 6_000 {
+            world.database.reset();
+            let page = world.list(&world.public(), "things", &params).await.expect("a page");
+            seen += page.documents.len();
+            let work = world.database.counts().work;
+            let first = *first.get_or_insert(work);
+            assert!(work <= first * 5 / 4, "{sort} {filters:?}: {work} steps after {seen}, {first} at first");
+            params.after = page.next;
+        }
+    }
+    // What no bound of the index says is looked at row by row, and counts.
+    let nothing = vec![compare("gte", 1), compare("gt", 1_000_000)];
+    let params = ListParams { sort: Some("size".into()), filters: nothing, ..ListParams::default() };
+    world.database.reset();
+    let page = world.list(&world.public(), "things", &params).await.expect("a page");
+    assert!(page.documents.is_empty() && page.next.is_some() && world.database.counts().work < 400_000);
+}
+
 #[tokio::test]
 async fn a_cursor_belongs_to_its_query() {
     let world = World::demo().await;

@@ -1,5 +1,6 @@
 //! A document's own permissions: what SQL says of every caller is what `resolve` says.
 
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use proptest::prelude::*;
 use serde_json::json;
 use stratus_access::{Action, Caller, Effect, Entry, Grants, Principal, TenantId, resolve};
@@ -168,10 +169,11 @@ async fn a_denied_document_is_gone_from_every_read_path() {
     let read = world.repository().get(&public, "notes", &referrer, &view).await;
     assert!(matches!(read, Err(DocumentError::NotFound)), "{read:?}");
     assert_eq!(listed(&world, &public, "published").await.expect("a page"), std::slice::from_ref(&target));
-    let (referrers, _) = world.repository().referrers(&public, "notes", &target, 0).await.expect("referrers");
+    let (referrers, _) =
+        world.repository().referrers(&public, "notes", &target, None).await.expect("referrers");
     assert_eq!(referrers, []);
     // A deny on the public hits those without a credential, and nobody else.
-    let (seen, _) = world.repository().referrers(&editor(), "notes", &target, 0).await.expect("referrers");
+    let (seen, _) = world.repository().referrers(&editor(), "notes", &target, None).await.expect("referrers");
     assert_eq!(seen.len(), 1);
 }
 
@@ -286,13 +288,39 @@ async fn a_walk_over_what_is_hidden_ends() {
     loop {
         world.database.reset();
         let page = world.list(&world.public(), "notes", &params).await.expect("a page");
-        assert!(world.database.counts().work < 400_000, "{} steps", world.database.counts().work);
+        assert!(world.database.counts().work < 600_000, "{} steps", world.database.counts().work);
         ids.extend(page.documents.into_iter().map(|it| it.id));
         pages += 1;
         match page.next {
-            Some(next) => params.after = Some(next),
+            Some(next) => {
+                // It is the place of a document that the caller must not see.
+                let bytes = Base64UrlUnpadded::decode_vec(&next).expect("base64");
+                assert!(!String::from_utf8_lossy(&bytes).contains("hidden"), "{next}");
+                params.after = Some(next);
+            }
             None => break,
         }
     }
-    assert_eq!((pages, ids), (3, vec![hidden, last]));
+    assert_eq!((pages, ids), (3, vec![hidden.clone(), last.clone()]));
+
+    // Who refers to a document is walked in the same way.
+    let referring = "INSERT INTO document_references SELECT pk, 'to', 0, 'default', ?1, 'weak' FROM documents \
+         WHERE root_id <> ?1";
+    world.connection().execute(referring, [&last]).expect("references");
+    let (mut after, mut pages, mut found) = (None::<String>, 0, Vec::new());
+    loop {
+        world.database.reset();
+        let page = world.repository().referrers(&world.public(), "notes", &last, after.as_deref()).await;
+        let (referrers, next) = page.expect("referrers");
+        assert!(world.database.counts().work < 600_000, "{} steps", world.database.counts().work);
+        found.extend(referrers.into_iter().map(|it| it.id));
+        pages += 1;
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!((pages, found), (3, vec![hidden.clone()]));
+    let foreign = world.repository().referrers(&world.public(), "notes", &hidden, after.as_deref()).await;
+    assert!(matches!(foreign, Err(DocumentError::BadCursor)), "{foreign:?}");
 }

@@ -163,7 +163,8 @@ async fn what_is_inside_a_private_object_is_private() {
     }
     // Nor does where-used tell of it, to anyone.
     for scope in [world.public(), world.admin()] {
-        let (referrers, _) = world.repository().referrers(&scope, "open", &boss, 0).await.expect("referrers");
+        let (referrers, _) =
+            world.repository().referrers(&scope, "open", &boss, None).await.expect("referrers");
         assert_eq!(referrers, []);
     }
 }
@@ -189,7 +190,7 @@ async fn where_used_tells_of_readable_collections_only() {
     let check = async |caller: Caller, expected: &[&str]| {
         let scope = Scope::new(TenantId::default(), caller);
         let (referrers, _) =
-            world.repository().referrers(&scope, "open", &target, 0).await.expect("referrers");
+            world.repository().referrers(&scope, "open", &target, None).await.expect("referrers");
         let names: Vec<_> = referrers.iter().map(|it| it.collection.as_str()).collect();
         assert_eq!(names, expected);
     };
