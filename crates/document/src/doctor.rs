@@ -31,6 +31,10 @@ pub async fn examine(database: &dyn Database, registry: &Registry) -> stratus_st
     let session = database.session(Consistency::Primary);
     let mut findings = Findings::default();
     let faults = schema::examine(database, registry, &mut findings).await?;
+    roots::examine_types(&*session, &mut findings).await?;
+    if findings.has(FindingKind::Type) {
+        return Ok(findings.into_list());
+    }
     roots::examine(&*session, &mut findings).await?;
     unique::examine(&*session, registry, &faults, &mut findings).await?;
     rows::examine(&*session, registry, &mut findings).await?;

@@ -1,11 +1,12 @@
 //! `stratus export`: documents into a file, one a line.
 
 use std::{
+    fs::{self, File},
     io::{self, BufWriter, IsTerminal as _, Write},
     path::Path,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use stratus_document::{
     Registry,
@@ -37,6 +38,13 @@ pub(crate) fn run(global: &Global, options: &Export) -> anyhow::Result<Outcome> 
     }
     let path = &options.path;
     let cannot = || format!("`{}` cannot be written", path.display());
+    if let Some(target) = written_through(path)? {
+        let target = BufWriter::with_capacity(BUFFER_BYTES, target);
+        let (documents, written) = write(&database, given, options, target)?;
+        written.into_inner().map_err(io::IntoInnerError::into_error).with_context(cannot)?;
+        tell(documents, path);
+        return Ok(Outcome::Done);
+    }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let file = NamedTempFile::new_in(folder).with_context(cannot)?;
     let (documents, written) =
@@ -44,9 +52,29 @@ pub(crate) fn run(global: &Global, options: &Export) -> anyhow::Result<Outcome> 
     let file = written.into_inner().map_err(io::IntoInnerError::into_error).with_context(cannot)?;
     file.as_file().sync_all().with_context(cannot)?;
     file.persist(path).map_err(|error| error.error).with_context(cannot)?;
+    tell(documents, path);
+    Ok(Outcome::Done)
+}
+
+fn tell(documents: usize, path: &Path) {
     let documents = count(documents, "document", "documents");
     output::line(format_args!("exported {documents} to {}", path.display()));
-    Ok(Outcome::Done)
+}
+
+/// What is there and is no file of its own: a device, a pipe, or a link to whatever it is. It is
+/// written through; only a file is replaced by another one.
+fn written_through(path: &Path) -> anyhow::Result<Option<File>> {
+    let cannot = || format!("`{}` cannot be written", path.display());
+    match fs::symlink_metadata(path) {
+        Ok(it) if it.is_dir() => bail!("`{}` is a folder: export takes a file", path.display()),
+        Ok(it) if it.is_file() => Ok(None),
+        Ok(_) => {
+            let target = File::options().write(true).create(true).truncate(true).open(path);
+            target.map(Some).with_context(cannot)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(cannot),
+    }
 }
 
 fn write<W: Write + Send>(

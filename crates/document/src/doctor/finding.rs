@@ -25,6 +25,8 @@ pub enum FindingKind {
     Version,
     /// A revision below 1.
     Revision,
+    /// A column of a row that holds what it can't, as after a write of another program.
+    Type,
     /// Rows of one root that disagree about its tenant, its collection or its beginning.
     Split,
     /// Two documents with one slug, or with one value of a unique field.
@@ -67,6 +69,7 @@ impl FindingKind {
             Self::Trash => "trash",
             Self::Version => "version",
             Self::Revision => "revision",
+            Self::Type => "type",
             Self::Split => "split",
             Self::Duplicate => "duplicate",
             Self::UnknownCollection => "unknown-collection",
@@ -105,6 +108,7 @@ impl FindingKind {
             }
             Self::Version => "keep what you need of the document in a new one, and erase it",
             Self::Revision => "`stratus doctor --fix` counts on from the greatest",
+            Self::Type => "correct the row with SQL, or restore a backup; nothing else is examined before",
             Self::Split => "restore a backup: no row says which of them is right",
             Self::Duplicate => "change or trash one of them, then `stratus doctor --fix` makes the index",
             Self::UnknownCollection => "define the collection again (--collections), or restore a backup",
@@ -156,6 +160,11 @@ impl Findings {
         if *count <= MAX_NAMED {
             self.list.push(Finding { kind, subject: subject.to_owned(), message: message.to_owned() });
         }
+    }
+
+    /// Whether there is one of a kind.
+    pub(crate) fn has(&self, kind: FindingKind) -> bool {
+        self.counts.contains_key(&kind)
     }
 
     pub(crate) fn into_list(self) -> Vec<Finding> {

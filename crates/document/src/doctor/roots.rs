@@ -23,6 +23,26 @@ const VERSIONS: &str = "SELECT root_id, id, type_id, tenant_id, version_number, 
      is_published, published_at, deleted_at, created_at, updated_at FROM documents \
      WHERE root_id IN (SELECT value FROM json_each(?1)) ORDER BY root_id, version_number, id";
 
+/// `documents` is not STRICT (see its migration), so that only its writers see to it that columns hold
+/// what they should.
+const MISTYPED: &str = "SELECT type_id || '/' || root_id AS subject, \
+     'row ' || pk || ' has a column of another type than it should' AS message FROM documents WHERE \
+     typeof(version_number) <> 'integer' OR typeof(revision) <> 'integer' OR typeof(created_at) <> 'integer' \
+     OR typeof(updated_at) <> 'integer' OR typeof(type_version) <> 'integer' OR typeof(sort_order) <> 'integer' \
+     OR typeof(published_at) NOT IN ('integer', 'null') OR typeof(deleted_at) NOT IN ('integer', 'null') \
+     OR typeof(scheduled_at) NOT IN ('integer', 'null') OR typeof(expires_at) NOT IN ('integer', 'null') \
+     OR typeof(id) <> 'text' OR typeof(root_id) <> 'text' OR typeof(slug) NOT IN ('text', 'null') \
+     OR typeof(locale) <> 'text' OR typeof(parent_root_id) <> 'text' OR typeof(translation_group_id) <> 'text' \
+     OR typeof(tenant_id) <> 'text' OR typeof(data) <> 'text' OR typeof(data_private) <> 'text' LIMIT 1001";
+
+/// Names rows whose columns hold what they can't: nothing else can be read of them.
+pub(super) async fn examine_types(
+    session: &dyn Session,
+    findings: &mut Findings,
+) -> stratus_storage::Result<()> {
+    super::findings_of(session, FindingKind::Type, &Statement::bare(MISTYPED), findings).await
+}
+
 /// A version row without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {

@@ -100,7 +100,8 @@ impl Write<'_> {
         let repository = &self.service.repository;
         let looks = [
             repository.children_of(self.scope, id, MAX_NAMED),
-            repository.strong_referrers_of(self.scope, id, MAX_NAMED),
+            // A document may refer by its head and by its public row, and counts once.
+            repository.strong_referrers_of(self.scope, id, 2 * MAX_NAMED),
         ];
         let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
         let rows = rows.iter().flat_map(Rows::iter);

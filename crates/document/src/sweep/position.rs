@@ -72,17 +72,18 @@ impl Position {
     pub(super) fn stored(rows: &Rows) -> stratus_storage::Result<Option<Seen>> {
         let Some(row) = rows.first() else { return Ok(None) };
         let text = row.text(0)?.to_owned();
-        let stored = serde_json::from_str(&text).map_err(|error| StorageError::Corrupt {
-            reason: format!(
-                "the setting `{CATEGORY}`/`{KEY}` does not say how far windows are swept: {error}"
-            ),
-        })?;
+        // Who knows what it was; to record a window twice is better than never again.
+        let stored = serde_json::from_str(&text).unwrap_or_else(|error| {
+            tracing::warn!(%error, "the setting `{CATEGORY}`/`{KEY}` says nothing; windows are swept from the start");
+            Stored { swept: 0, round: None }
+        });
         Ok(Some(Seen { text, stored }))
     }
 
     /// Where to begin: in the round that was not finished, or in a new one, if time has passed.
     pub(super) fn begin(seen: Option<&Seen>, now: Timestamp) -> Option<Self> {
-        let swept = seen.map_or(0, |it| it.stored.swept);
+        // What is ahead of the clock was written by one that was wrong.
+        let swept = seen.map_or(0, |it| it.stored.swept).min(now);
         let round = seen.and_then(|it| it.stored.round.clone());
         let round = round.unwrap_or(Round { until: now, edge: Edge::Opened, after: None });
         let Round { until, edge, after } = round;

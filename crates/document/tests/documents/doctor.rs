@@ -142,6 +142,10 @@ async fn what_belongs_to_nothing_is_deleted() {
     check("UPDATE document_permissions SET root_id = 'nothing'", &[Orphan], &[]).await;
     check("UPDATE document_permissions SET tenant_id = 'other'", &[Orphan], &[]).await;
     check("UPDATE document_permissions SET type_id = 'authors'", &[Orphan], &[]).await;
+    for column in ["version_number", "revision", "deleted_at", "created_at", "sort_order", "scheduled_at"] {
+        let damage = format!("UPDATE documents SET {column} = 'x' WHERE {live}");
+        check(&damage, &[FindingKind::Type], &[FindingKind::Type]).await;
+    }
 }
 
 #[tokio::test]
