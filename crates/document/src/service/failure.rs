@@ -98,10 +98,8 @@ impl Write<'_> {
     /// Who refers to a document or is its child, as far as the caller may see.
     async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
         let repository = &self.service.repository;
-        let looks = [
-            repository.children_of(self.scope, id, MAX_NAMED),
-            repository.referrers_of(self.scope, id, true, MAX_NAMED, 0),
-        ];
+        let [heads, public] = repository.children_of(self.scope, id, MAX_NAMED);
+        let looks = [heads, public, repository.referrers_of(self.scope, id, true, MAX_NAMED, 0)];
         let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
         let rows = rows.iter().flat_map(Rows::iter);
         let mut referrers = rows.map(referrer).collect::<stratus_storage::Result<Vec<_>>>()?;

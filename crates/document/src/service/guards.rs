@@ -31,10 +31,13 @@ const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM documents AS o \
      AND NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head WHERE d.root_id = r.to_root_id \
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.deleted_at IS NULL))";
 
-/// Live heads in tenant `?3` whose parent is `?2`.
+/// Live heads in tenant `?3` whose parent is `?2`, or public rows beside a head that stands elsewhere.
 const HAS_CHILDREN: &str = "EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_children \
      WHERE d.tenant_id = ?3 AND d.parent_root_id = ?2 AND d.parent_root_id <> '' AND d.is_current_draft = 1 \
-     AND d.deleted_at IS NULL)";
+     AND d.deleted_at IS NULL) \
+     OR EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_public_children \
+     WHERE d.tenant_id = ?3 AND d.parent_root_id = ?2 AND d.parent_root_id <> '' AND d.is_published = 1 \
+     AND d.is_current_draft = 0 AND d.deleted_at IS NULL)";
 
 /// The heads from `?2` upwards as `up (id, level)`, as far as `?3`, or one level too many.
 ///
