@@ -88,7 +88,7 @@ impl Write<'_> {
             (false, ..) => fault("missing_reference", "there is no such document in the collection"),
             (true, true, _) => fault("cycle", "the parent stands below this document"),
             (true, false, true) => {
-                fault("cycle", &format!("a document stands below {MAX_DEPTH} others at most"))
+                fault("cycle", &format!("a document is put below {MAX_DEPTH} others at most"))
             }
             // All is well by now: whoever asks once more will succeed.
             (true, false, false) => DocumentError::Contended,
