@@ -5,6 +5,10 @@
 CREATE INDEX documents_children ON documents (tenant_id, parent_root_id, sort_order, root_id)
   WHERE is_current_draft = 1 AND parent_root_id <> '';
 
+-- Public rows beside a head that has moved on: they hold their parent as well.
+CREATE INDEX documents_public_children ON documents (tenant_id, parent_root_id, root_id)
+  WHERE is_published = 1 AND is_current_draft = 0 AND parent_root_id <> '';
+
 CREATE UNIQUE INDEX documents_translation ON documents (tenant_id, translation_group_id, locale)
   WHERE is_current_draft = 1 AND deleted_at IS NULL AND translation_group_id <> '';
 

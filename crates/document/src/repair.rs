@@ -13,14 +13,35 @@ use stratus_access::{Principal, TenantId};
 use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
 use stratus_migrations::repair_schema;
 use stratus_storage::{
-    Clock, Consistency, Database, Entropy, Error, OpId, Result, Session, Statement, Value, commit,
+    Clock, Consistency, Database, Entropy, Error, OpId, Result, Session, Sql, Statement, Value, commit,
 };
 
 use crate::{
-    doctor::schema::{IS_BROKEN, storage_error},
+    doctor::{
+        roots::is_mistyped,
+        schema::{IS_BROKEN, storage_error},
+    },
     install::{SETS, needed_columns, needed_indexes},
     registry::Registry,
 };
+
+/// The collection of the document of permission `p`; NULL where it is not one, so that nothing is
+/// changed then, and nothing twice.
+const HOME: &str = "SELECT CASE WHEN min(d.type_id) = max(d.type_id) THEN min(d.type_id) END FROM documents AS d \
+     WHERE d.root_id = p.root_id AND d.tenant_id = p.tenant_id AND d.is_current_draft = 1";
+
+/// What belongs to nothing, a thousand at a time. None finds again what it changed, so that each
+/// comes to an end.
+const ORPHANS: [&str; 3] = [
+    "DELETE FROM document_facets WHERE document_id IN (SELECT document_id FROM document_facets AS f \
+     WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.pk = f.document_id) LIMIT 1000) RETURNING 1 AS one",
+    "DELETE FROM document_references WHERE from_document_id IN (SELECT from_document_id \
+     FROM document_references AS r WHERE NOT EXISTS \
+     (SELECT 1 FROM documents AS d WHERE d.pk = r.from_document_id) LIMIT 1000) RETURNING 1 AS one",
+    "DELETE FROM document_permissions WHERE (tenant_id, root_id) IN (SELECT tenant_id, root_id \
+     FROM document_permissions AS p WHERE NOT EXISTS (SELECT 1 FROM documents AS d \
+     WHERE d.root_id = p.root_id AND d.tenant_id = p.tenant_id) LIMIT 1000) RETURNING 1 AS one",
+];
 
 /// What was repaired, or is so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,6 +92,10 @@ pub async fn repair(
         done: Repaired::default(),
         told: Repaired::default(),
     };
+    // What can't be read can't be repaired, and is in the way of the rest.
+    if is_mistyped(&*repair.session).await? {
+        return Ok(repair.done);
+    }
     // Indexes are ways to find what else is wrong, and some can't be made before it is repaired.
     let refused = repair.schema().await?;
     repair.definitions().await?;
@@ -144,22 +169,13 @@ impl Repair<'_> {
     /// Deletes what belongs to nothing, and has permissions name the collection that they are in. None
     /// of it changes what a document shows, so that nobody needs to be told.
     async fn orphans(&mut self) -> Result<()> {
-        for sql in [
-            "DELETE FROM document_facets WHERE document_id IN (SELECT document_id FROM document_facets AS f \
-             WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.pk = f.document_id) LIMIT 1000) RETURNING 1 AS one",
-            "DELETE FROM document_references WHERE from_document_id IN (SELECT from_document_id \
-             FROM document_references AS r WHERE NOT EXISTS \
-             (SELECT 1 FROM documents AS d WHERE d.pk = r.from_document_id) LIMIT 1000) RETURNING 1 AS one",
-            "DELETE FROM document_permissions WHERE (tenant_id, root_id) IN (SELECT tenant_id, root_id \
-             FROM document_permissions AS p WHERE NOT EXISTS (SELECT 1 FROM documents AS d \
-             WHERE d.root_id = p.root_id AND d.tenant_id = p.tenant_id) LIMIT 1000) RETURNING 1 AS one",
-            "UPDATE document_permissions AS p SET type_id = (SELECT d.type_id FROM documents AS d \
-             WHERE d.root_id = p.root_id AND d.is_current_draft = 1) WHERE EXISTS (SELECT 1 FROM documents AS d \
-             WHERE d.root_id = p.root_id AND d.is_current_draft = 1 AND d.type_id <> p.type_id) RETURNING 1 AS one",
-        ] {
+        let misplaced = format!(
+            "UPDATE document_permissions AS p SET type_id = ({HOME}) WHERE p.type_id <> ({HOME}) RETURNING 1 AS one"
+        );
+        for sql in ORPHANS.into_iter().map(Sql::from).chain([Sql::from(misplaced)]) {
             loop {
-                let deleted = self.session.batch(&[Statement::bare(sql)]).await?;
-                let count = deleted.iter().map(|rows| rows.len() as u64).sum::<u64>();
+                let changed = self.session.batch(&[Statement::new(sql.clone(), Vec::new())]).await?;
+                let count = changed.iter().map(|rows| rows.len() as u64).sum::<u64>();
                 if count == 0 {
                     break;
                 }

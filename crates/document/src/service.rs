@@ -150,8 +150,27 @@ impl DocumentsService {
     }
 }
 
-/// The rights that a save asks for: publishing and windows are more than content.
-fn rights_for(input: &Input) -> &'static [Action] {
-    let touches_publication = input.publish || !input.publish_at.is_absent() || !input.expire_at.is_absent();
-    if touches_publication { &[Action::Update, Action::Publish] } else { &[Action::Update] }
+/// The rights that a write asks for.
+#[derive(Clone, Copy, Debug)]
+struct Needs<'a> {
+    /// In any case.
+    always: &'a [Action],
+    /// Whether the one to publish besides, where something of the document is public.
+    publish_if_public: bool,
+}
+
+impl<'a> Needs<'a> {
+    fn always(always: &'a [Action]) -> Self {
+        Self { always, publish_if_public: false }
+    }
+}
+
+/// The rights that a save asks for: publishing and windows are more than content, and a place moves
+/// what is public at once.
+fn rights_for(input: &Input) -> Needs<'static> {
+    if input.publish || !input.publish_at.is_absent() || !input.expire_at.is_absent() {
+        return Needs::always(&[Action::Update, Action::Publish]);
+    }
+    let moves = !input.order.is_absent() || !input.translation_of.is_absent();
+    Needs { always: &[Action::Update], publish_if_public: moves }
 }

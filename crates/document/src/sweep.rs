@@ -6,9 +6,15 @@
 //! setting that moves in the same batch, from the value that was looked at: of two sweeps at once,
 //! one writes each batch and the other looks again.
 //!
-//! The first sweep of a database begins at the beginning of time, so that nothing is missed; what
-//! happened in the distant past is recorded by it once, and never again. A window that was open,
-//! or over, when its row was last written is not recorded: that write was.
+//! The first sweep of a database begins at the beginning of time; what happened in the distant past
+//! is recorded by it once, and never again. A window that was open, or over, when its row was last
+//! written is not recorded: that write was.
+//!
+//! What can be missed: a moment that lies between the time that a write notes as its own and its
+//! commit, if a sweep goes past that moment before the commit. So it is with a window that begins or
+//! ends within the milliseconds of the batch, or within the seconds that it waits for other writers
+//! or that the clocks of two machines differ. Such a moment is not recorded later either. The write
+//! itself was, after the moment: whoever follows the log and looks then sees what is so.
 
 mod position;
 

@@ -32,7 +32,7 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             id: 4,
             name: "0004_trees_and_windows",
             sql: include_str!("../../../migrations/0004_trees_and_windows.sql"),
-            checksum: "269a6fcd0f3db77582d8249398a55ef2fd0ba14277c9195dbe81916a53f8d977",
+            checksum: "b2fe82101dc53e7fe4bd22c5cb8db09ccec0cddcd55a7f2d1190e5e3d8e9db26",
         },
         Migration {
             id: 5,

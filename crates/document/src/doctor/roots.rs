@@ -33,7 +33,7 @@ const MISTYPED: &str = "SELECT type_id || '/' || root_id AS subject, \
      OR typeof(scheduled_at) NOT IN ('integer', 'null') OR typeof(expires_at) NOT IN ('integer', 'null') \
      OR typeof(id) <> 'text' OR typeof(root_id) <> 'text' OR typeof(slug) NOT IN ('text', 'null') \
      OR typeof(locale) <> 'text' OR typeof(parent_root_id) <> 'text' OR typeof(translation_group_id) <> 'text' \
-     OR typeof(tenant_id) <> 'text' OR typeof(data) <> 'text' OR typeof(data_private) <> 'text' LIMIT 1001";
+     OR typeof(tenant_id) <> 'text' LIMIT 1001";
 
 /// Names rows whose columns hold what they can't: nothing else can be read of them.
 pub(super) async fn examine_types(
@@ -41,6 +41,11 @@ pub(super) async fn examine_types(
     findings: &mut Findings,
 ) -> stratus_storage::Result<()> {
     super::findings_of(session, FindingKind::Type, &Statement::bare(MISTYPED), findings).await
+}
+
+/// Whether there is such a row.
+pub(crate) async fn is_mistyped(session: &dyn Session) -> stratus_storage::Result<bool> {
+    Ok(!session.query(&Statement::bare(MISTYPED)).await?.is_empty())
 }
 
 /// A version row without its content.

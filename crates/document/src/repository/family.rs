@@ -65,9 +65,24 @@ impl DocumentRepository {
         sql.finish()
     }
 
-    /// Live documents whose parent is this one and that the caller may see, as referrers by the
-    /// member `parent`. Decode with [`referrer`](super::referrer).
-    pub(crate) fn children_of(&self, scope: &Scope, id: &str, limit: u32) -> Statement {
+    /// Live documents whose parent is this one, or is for the public, and that the caller may see, as
+    /// referrers by the member `parent`: heads, then public rows beside one. Decode with
+    /// [`referrer`](super::referrer).
+    pub(crate) fn children_of(&self, scope: &Scope, id: &str, limit: u32) -> [Statement; 2] {
+        let heads = ("documents_children", "d.is_current_draft = 1", "d.sort_order, d.root_id");
+        let public =
+            ("documents_public_children", "d.is_published = 1 AND d.is_current_draft = 0", "d.root_id");
+        [heads, public].map(|it| self.children_by(scope, id, it, limit))
+    }
+
+    /// Those of an index, with the condition that it has and its order.
+    fn children_by(
+        &self,
+        scope: &Scope,
+        id: &str,
+        (index, rows, order): (&str, &str, &str),
+        limit: u32,
+    ) -> Statement {
         let rights = scope.rights();
         let (reading, updating) =
             (self.collections_for(scope, Action::Read), self.collections_for(scope, Action::Update));
@@ -75,12 +90,13 @@ impl DocumentRepository {
         sql.push(
             "SELECT d.type_id AS type_id, d.root_id AS root_id, d.slug AS slug, 'parent' AS field_name, \
              'strong' AS ref_strength, d.is_published AS is_published, d.is_current_draft AS is_current_draft \
-             FROM documents AS d INDEXED BY documents_children WHERE d.tenant_id = ",
+             FROM documents AS d INDEXED BY ",
         );
-        sql.bind(scope.tenant.as_str()).push(" AND d.parent_root_id = ").bind(id);
-        sql.push(" AND d.parent_root_id <> '' AND d.is_current_draft = 1 AND d.deleted_at IS NULL");
+        sql.push(index).push(" WHERE d.tenant_id = ").bind(scope.tenant.as_str());
+        sql.push(" AND d.parent_root_id = ").bind(id).push(" AND d.parent_root_id <> '' AND ");
+        sql.push(rows).push(" AND d.deleted_at IS NULL");
         self.seen(&mut sql, &reading, &updating, &rights);
-        sql.push(" ORDER BY d.sort_order, d.root_id LIMIT ").bind(limit);
+        sql.push(" ORDER BY ").push(order).push(" LIMIT ").bind(limit);
         sql.finish()
     }
 }

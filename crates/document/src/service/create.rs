@@ -57,7 +57,7 @@ impl DocumentsService {
         input: &Input,
     ) -> Result<&Arc<Collection>> {
         let collection = self.repository.reach(scope, name, Action::Create).await?;
-        let publishes = rights_for(input).contains(&Action::Publish);
+        let publishes = rights_for(input).always.contains(&Action::Publish);
         if publishes && !collection.allows(&scope.caller, Action::Publish) {
             return Err(DocumentError::Denied { action: Action::Publish });
         }
@@ -163,7 +163,8 @@ impl DocumentsService {
         let found = rows.first().filter(|_| is_asked).and_then(Rows::first);
         let found = found.map(|row| row.text(0).map(str::to_owned)).transpose()?;
         let slug = slug.map(|it| found.unwrap_or(it.fallback)).or_else(|| new.input.slug.over(None));
-        Ok((slug, Place::default().next(None, new.input, original.as_ref())?))
+        let original = self.original(original.as_ref())?;
+        Ok((slug, Place::default().next(None, new.input, original)?))
     }
 
     /// The first of a few candidates that no document has: `title`, `title-2`, …; a random suffix

@@ -36,8 +36,8 @@ impl DocumentsService {
     /// Erases a document, live or in the trash, with its history and its own permissions. Settings
     /// no longer point at it; the log keeps that there were writes, and forgets what of.
     ///
-    /// What others say of it stays theirs: weak references, and the name of a group of
-    /// translations that began with it.
+    /// What others say of it stays theirs: weak references. A group of translations that began with
+    /// it goes on: its name is not the document's.
     ///
     /// # Errors
     ///

@@ -88,7 +88,7 @@ impl Write<'_> {
             (false, ..) => fault("missing_reference", "there is no such document in the collection"),
             (true, true, _) => fault("cycle", "the parent stands below this document"),
             (true, false, true) => {
-                fault("cycle", &format!("a document stands below {MAX_DEPTH} others at most"))
+                fault("cycle", &format!("a document is put below {MAX_DEPTH} others at most"))
             }
             // All is well by now: whoever asks once more will succeed.
             (true, false, false) => DocumentError::Contended,
@@ -98,11 +98,9 @@ impl Write<'_> {
     /// Who refers to a document or is its child, as far as the caller may see.
     async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
         let repository = &self.service.repository;
-        let looks = [
-            repository.children_of(self.scope, id, MAX_NAMED),
-            // A document may refer by its head and by its public row, and counts once.
-            repository.strong_referrers_of(self.scope, id, 2 * MAX_NAMED),
-        ];
+        let [heads, public] = repository.children_of(self.scope, id, MAX_NAMED);
+        // A document may refer by its head and by its public row, and counts once.
+        let looks = [heads, public, repository.strong_referrers_of(self.scope, id, 2 * MAX_NAMED)];
         let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
         let rows = rows.iter().flat_map(Rows::iter);
         let referrers = rows.filter_map(|row| referrer(row).transpose());

@@ -5,7 +5,11 @@ use stratus_events::{GuardKind, guard_changed, guard_when};
 
 use super::{content::Content, write::Write};
 
-/// How many documents a document stands below at most.
+/// How many documents a document is put below at most.
+///
+/// Counted for the document that is written, upwards. What stands below it moves along uncounted, so
+/// that a tree may get deeper than this by moving its parts; no document can be put below what
+/// stands too deep.
 pub(super) const MAX_DEPTH: u32 = 100;
 
 /// The strong targets in `?2`, `[collection, id]` each, of which one is not live in tenant `?3`.
@@ -31,14 +35,18 @@ const LOST_TARGET: &str = "EXISTS (SELECT 1 FROM documents AS o \
      AND NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head WHERE d.root_id = r.to_root_id \
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.deleted_at IS NULL))";
 
-/// Live heads in tenant `?3` whose parent is `?2`.
+/// Live heads in tenant `?3` whose parent is `?2`, or public rows beside a head that stands elsewhere.
 const HAS_CHILDREN: &str = "EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_children \
      WHERE d.tenant_id = ?3 AND d.parent_root_id = ?2 AND d.parent_root_id <> '' AND d.is_current_draft = 1 \
-     AND d.deleted_at IS NULL)";
+     AND d.deleted_at IS NULL) \
+     OR EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_public_children \
+     WHERE d.tenant_id = ?3 AND d.parent_root_id = ?2 AND d.parent_root_id <> '' AND d.is_published = 1 \
+     AND d.is_current_draft = 0 AND d.deleted_at IS NULL)";
 
 /// The heads from `?2` upwards as `up (id, level)`, as far as `?3`, or one level too many.
 ///
-/// In the trash, too: what is there keeps its place.
+/// In the trash, too: what is there keeps its place. A circle that closes further up than is looked
+/// is refused with the depth.
 pub(super) const ANCESTORS: &str = "WITH RECURSIVE up (id, level) AS (SELECT ?2, 1 UNION ALL \
      SELECT d.parent_root_id, up.level + 1 FROM up \
      CROSS JOIN documents AS d INDEXED BY documents_head ON d.root_id = up.id AND d.is_current_draft = 1 \

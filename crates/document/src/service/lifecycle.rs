@@ -261,6 +261,11 @@ impl DocumentsService {
                 with_id(&public.document.row_id, stamps),
             );
             write.guard_recovered(&public.document.row_id);
+            if let Some(parent) =
+                public.document.parent.as_ref().filter(|_| public.document.parent != document.parent)
+            {
+                write.guard_recovered_parent(parent);
+            }
             write.public_slug =
                 public.document.slug.clone().filter(|_| public.document.slug != document.slug);
         }

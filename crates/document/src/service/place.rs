@@ -1,12 +1,13 @@
 //! What stands beside a content and is of no version: the order among siblings, and the group of
-//! translations. Both move on the rows that are there, the public one included, at once.
+//! translations. Both move on the rows that are there, the public one included, at once: that needs
+//! the right to publish where there is a public row.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use stratus_access::Action;
 use stratus_events::{EventKind, GuardKind, NewEvent, Reach, append, guard_changed, guard_when};
-use stratus_storage::{OpId, Rows, Statement, Value, parse_uuid};
+use stratus_storage::{OpId, Rows, Statement, Value, mint_uuid_v7, parse_uuid};
 
 use super::{
     DocumentsService, Input, Member, Written,
@@ -19,7 +20,7 @@ use crate::{
     document::{Document, Scope},
     error::{DocumentError, Result},
     physical::State,
-    sql::{Base, Builder},
+    sql::{Base, Builder, Rights},
     validate::FieldError,
 };
 
@@ -30,12 +31,11 @@ const MOVE: &str = "UPDATE documents SET scheduled_at = ?4, expires_at = ?5, sor
 /// The public row, where it is another one, so that its tag changes too.
 const MOVE_PUBLIC: &str = "UPDATE documents SET sort_order = ?4, translation_group_id = ?5, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1";
-/// The head of root `?1`, which is in no group, begins the group of its own id.
-const BEGIN: &str = "UPDATE documents SET translation_group_id = ?1, revision = revision + 1, updated_at = ?2 \
-     WHERE root_id = ?1 AND is_current_draft = 1 AND deleted_at IS NULL AND translation_group_id = ''";
-const BEGIN_PUBLIC: &str = "UPDATE documents SET translation_group_id = ?1, updated_at = ?2, \
-     revision = (SELECT h.revision FROM documents AS h INDEXED BY documents_head \
-     WHERE h.root_id = ?1 AND h.is_current_draft = 1) \
+/// The head of root `?1`, which was looked at when it was in no group, at revision `?4`, begins the
+/// group `?3`. It may have become public since, or somebody's right to it be gone, at another one.
+const BEGIN: &str = "UPDATE documents SET translation_group_id = ?3, revision = ?4 + 1, updated_at = ?2 \
+     WHERE root_id = ?1 AND revision = ?4 AND is_current_draft = 1 AND deleted_at IS NULL";
+const BEGIN_PUBLIC: &str = "UPDATE documents SET translation_group_id = ?3, revision = ?4 + 1, updated_at = ?2 \
      WHERE root_id = ?1 AND is_published = 1 AND is_current_draft = 0";
 /// No live head of root `?2` is in the group `?3`.
 const HAS_LEFT: &str = "NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY documents_head \
@@ -46,19 +46,10 @@ const HAS_LEFT: &str = "NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY docu
 pub(super) struct Target {
     id: String,
     version: i64,
-    /// Empty where it is in none.
+    revision: i64,
     group: String,
-}
-
-impl Target {
-    /// A group is called after the document that it began with.
-    fn begins(&self) -> bool {
-        self.group.is_empty()
-    }
-
-    fn group(&self) -> &str {
-        if self.begins() { &self.id } else { &self.group }
-    }
+    /// Whether it was in no group, and begins this one.
+    begins: bool,
 }
 
 /// What stands beside a content and is of no version.
@@ -77,7 +68,7 @@ impl Place {
     }
 
     /// Where an input puts a document; `target` is what was found of the one that it names.
-    pub(super) fn next(self, id: Option<&str>, input: &Input, target: Option<&Rows>) -> Result<Self> {
+    pub(super) fn next(self, id: Option<&str>, input: &Input, target: Option<Target>) -> Result<Self> {
         let order = match input.order {
             Member::Absent => self.order,
             Member::Null => 0,
@@ -94,15 +85,15 @@ impl Place {
             }
             Member::Value(_) => {
                 let missing = || fault("missing_reference", "there is no such document in the collection");
-                let target = decode(target)?.ok_or_else(missing)?;
-                Ok(Self { order, group: Some(target.group().to_owned()), target: Some(target) })
+                let target = target.ok_or_else(missing)?;
+                Ok(Self { order, group: Some(target.group.clone()), target: Some(target) })
             }
         }
     }
 
     /// Whether it is where the document is, and nothing else moves.
     pub(super) fn is_that_of(&self, document: &Document) -> bool {
-        let joined = self.target.as_ref().is_some_and(Target::begins);
+        let joined = self.target.as_ref().is_some_and(|it| it.begins);
         self.order == document.order && self.group == document.translation_group && !joined
     }
 
@@ -114,25 +105,29 @@ impl Place {
     }
 }
 
-fn decode(rows: Option<&Rows>) -> stratus_storage::Result<Option<Target>> {
-    let row = rows.and_then(Rows::first);
-    row.map(|row| {
-        Ok(Target { id: row.text(0)?.to_owned(), version: row.integer(1)?, group: row.text(2)?.to_owned() })
-    })
-    .transpose()
-}
-
-/// Looks at the document that an input names as the original, if it names one.
+/// Looks at the document that an input names as the original, if it names one. Decode with
+/// [`DocumentsService::original`].
 pub(super) fn target(scope: &Scope, collection: &Collection, input: &Input) -> Option<Statement> {
     let Member::Value(id) = &input.translation_of else { return None };
     let id = parse_uuid(id).ok()?;
+    let (base, rights) = (Base::Of(collection), scope.rights());
     let mut sql = Builder::default();
-    sql.push("SELECT d.root_id AS root_id, d.version_number AS version_number, ");
-    sql.push("d.translation_group_id AS translation_group_id FROM documents AS d INDEXED BY documents_head");
-    sql.push(" WHERE d.root_id = ").bind(id).push(" AND ");
+    sql.push("SELECT d.root_id AS root_id, d.version_number AS version_number, d.revision AS revision, ");
+    sql.push("d.translation_group_id AS translation_group_id, ");
+    publishable(&mut sql, base, &rights);
+    sql.push(" AS may_begin FROM documents AS d INDEXED BY documents_head WHERE d.root_id = ");
+    sql.bind(id).push(" AND ");
     sql.rows(collection, State::Draft, scope.tenant.as_str());
-    sql.granted(Base::Of(collection), &[Action::Update], &scope.rights());
+    sql.granted(base, &[Action::Update], &rights);
     Some(sql.finish())
+}
+
+/// Whether the caller may change what the public sees of the document of head `d`, or there is
+/// nothing that it sees.
+pub(super) fn publishable(sql: &mut Builder, base: Base<'_>, rights: &Rights) {
+    sql.push("(NOT EXISTS (SELECT 1 FROM documents AS o INDEXED BY documents_published ");
+    sql.push("WHERE o.root_id = d.root_id AND o.is_published = 1 AND o.deleted_at IS NULL) OR ");
+    sql.permitted(base, Action::Publish, rights).push(")");
 }
 
 impl Write<'_> {
@@ -145,12 +140,17 @@ impl Write<'_> {
             self.fact("members", moved);
         }
         let Some(target) = &place.target else { return Reach::Private };
-        if !target.begins() {
-            let params = [target.id.as_str().into(), target.group().into()];
+        if !target.begins {
+            let params = [target.id.as_str().into(), target.group.as_str().into()];
             self.statements.push(guard_when(GuardKind::StaleAppend, HAS_LEFT, params));
             return Reach::Private;
         }
-        let params = vec![Value::from(target.id.as_str()), Value::Integer(self.now)];
+        let params = vec![
+            Value::from(target.id.as_str()),
+            Value::Integer(self.now),
+            target.group.as_str().into(),
+            Value::Integer(target.revision),
+        ];
         self.push(BEGIN, params.clone());
         self.statements.push(guard_changed(GuardKind::StaleAppend));
         self.push(BEGIN_PUBLIC, params);
@@ -184,6 +184,20 @@ impl Write<'_> {
 }
 
 impl DocumentsService {
+    /// Decodes what [`target`] found. A group is called after nothing, so that whoever leaves it has
+    /// no claim to it.
+    pub(super) fn original(&self, rows: Option<&Rows>) -> Result<Option<Target>> {
+        let Some(row) = rows.and_then(Rows::first) else { return Ok(None) };
+        let group = row.text(3)?;
+        let begins = group.is_empty();
+        if begins && !row.flag(4)? {
+            return Err(DocumentError::Denied { action: Action::Publish });
+        }
+        let group = if begins { mint_uuid_v7(&*self.clock, &*self.entropy) } else { group.to_owned() };
+        let (id, version, revision) = (row.text(0)?.to_owned(), row.integer(1)?, row.integer(2)?);
+        Ok(Some(Target { id, version, revision, group, begins }))
+    }
+
     /// Neither a window nor a place is new content: they move on the row, and the version stays.
     pub(super) async fn move_head(
         &self,

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde_json::Map;
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Rows, Value, mint_uuid_v7};
+use stratus_storage::{Value, mint_uuid_v7};
 
 use super::{
-    DocumentsService, Input, MAX_ATTEMPTS, Member, Precondition, Written,
+    DocumentsService, Input, MAX_ATTEMPTS, Member, Needs, Precondition, Written,
     content::Content,
     create::with_envelope,
     lifecycle::{Window, refuse_hiding},
-    place::{self, Place},
+    place::{self, Place, Target},
     rights_for,
     state::{Current, Stored},
     write::{Subject, Write, status},
@@ -101,12 +101,13 @@ impl DocumentsService {
         source: Source<'_>,
     ) -> Result<Written> {
         let collection = self.repository.known(collection)?;
-        let rights = source.input().map_or(&[Action::Update][..], rights_for);
+        let rights = source.input().map_or(Needs::always(&[Action::Update]), rights_for);
         for _ in 0..MAX_ATTEMPTS {
             let original = source.input().and_then(|input| place::target(scope, collection, input));
             let (current, original) = self.live_and(scope, collection, id, rights, original).await?;
             precondition.check(current.head.document.revision)?;
-            let next = self.next(scope, collection, &current, source, original.as_ref()).await?;
+            let original = self.original(original.as_ref())?;
+            let next = self.next(scope, collection, &current, source, original).await?;
             match self.save_over(scope, collection, &current, next).await {
                 // Not this one has changed, but what it is to be a translation of.
                 Err(DocumentError::Contended) => {}
@@ -123,7 +124,7 @@ impl DocumentsService {
         collection: &Arc<Collection>,
         current: &Current,
         source: Source<'_>,
-        original: Option<&Rows>,
+        original: Option<Target>,
     ) -> Result<Next> {
         let head = &current.head;
         match source {
@@ -280,7 +281,7 @@ impl Next {
         content: Content,
         head: &Document,
         input: &Input,
-        original: Option<&Rows>,
+        original: Option<Target>,
         kind: EventKind,
     ) -> Result<Self> {
         let next = Self {

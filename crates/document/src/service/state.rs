@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 use stratus_access::{Action, Principal};
 use stratus_storage::{Consistency, Row, Rows, Statement, parse_uuid};
 
-use super::DocumentsService;
+use super::{DocumentsService, Needs, place::publishable};
 use crate::{
     collection::Collection,
     document::{COLUMN_COUNT, COLUMNS, Document, Scope, parse_object},
@@ -58,7 +58,7 @@ impl DocumentsService {
         id: &str,
         actions: &[Action],
     ) -> Result<Current> {
-        Ok(self.look(scope, collection, id, actions, &scope.rights(), None).await?.0)
+        Ok(self.look(scope, collection, id, Needs::always(actions), &scope.rights(), None).await?.0)
     }
 
     /// The same for a live root. Only callers who may recover it learn that it is in the trash.
@@ -69,7 +69,7 @@ impl DocumentsService {
         id: &str,
         actions: &[Action],
     ) -> Result<Current> {
-        Ok(self.live_and(scope, collection, id, actions, None).await?.0)
+        Ok(self.live_and(scope, collection, id, Needs::always(actions), None).await?.0)
     }
 
     /// The same, and what else is to be known in the same round trip.
@@ -78,10 +78,10 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
-        actions: &[Action],
+        needs: Needs<'_>,
         also: Option<Statement>,
     ) -> Result<(Current, Option<Rows>)> {
-        let (current, also) = self.look(scope, collection, id, actions, &scope.rights(), also).await?;
+        let (current, also) = self.look(scope, collection, id, needs, &scope.rights(), also).await?;
         Ok((self.require_live(scope, collection, current).await?, also))
     }
 
@@ -96,8 +96,8 @@ impl DocumentsService {
     ) -> Result<(Current, Rows)> {
         let is_admin = scope.caller.principals().contains(&Principal::admin());
         let rights = if is_admin { scope.rights().undeniable() } else { scope.rights() };
-        let (current, also) =
-            self.look(scope, collection, id, &[Action::Manage], &rights, Some(also)).await?;
+        let needs = Needs::always(&[Action::Manage]);
+        let (current, also) = self.look(scope, collection, id, needs, &rights, Some(also)).await?;
         Ok((self.require_live(scope, collection, current).await?, also.unwrap_or_default()))
     }
 
@@ -132,32 +132,40 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
-        actions: &[Action],
+        needs: Needs<'_>,
         rights: &Rights,
         also: Option<Statement>,
     ) -> Result<(Current, Option<Rows>)> {
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let base = Base::Of(collection);
         let row = |index, which: &str| {
             let mut sql = row_of(index, id);
             sql.push(which);
-            whose(&mut sql, scope, collection).granted(Base::Of(collection), actions, rights);
+            whose(&mut sql, scope, collection).granted(base, needs.always, rights);
             sql.finish()
         };
         let mut looks = vec![
             row("documents_head", " AND d.is_current_draft = 1"),
             row("documents_published", " AND d.is_published = 1"),
         ];
+        let asks_also = also.is_some();
+        looks.extend(needs.publish_if_public.then(|| is_publishable(scope, collection, id, rights)));
         looks.extend(also);
-        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        let mut rows = self.database.session(Consistency::Primary).batch(&looks).await?;
+        let also = if asks_also { rows.pop() } else { None };
         let stored = |n: usize| {
             let first = rows.get(n).and_then(Rows::first);
             first.map(|row| stored(collection, row)).transpose()
         };
         let Some(head) = stored(0)? else {
-            return Err(self.refusal(scope, collection, id, actions).await?);
+            return Err(self.refusal(scope, collection, id, needs.always).await?);
         };
         let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
-        Ok((Current { head, public }, rows.into_iter().nth(2)))
+        let may_publish = rows.get(2).and_then(Rows::first).map(|row| row.flag(0)).transpose()?;
+        if needs.publish_if_public && may_publish != Some(true) {
+            return Err(DocumentError::Denied { action: Action::Publish });
+        }
+        Ok((Current { head, public }, also))
     }
 
     /// Of several rights that are needed, the first that is missing is named.
@@ -191,6 +199,16 @@ impl DocumentsService {
         let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
         rows.first().map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
     }
+}
+
+/// Whether what the public sees of a root is the caller's to change. Always, where that is nothing.
+fn is_publishable(scope: &Scope, collection: &Collection, id: &str, rights: &Rights) -> Statement {
+    let mut sql = Builder::default();
+    sql.push("SELECT ");
+    publishable(&mut sql, Base::Of(collection), rights);
+    sql.push(" AS may_publish FROM documents AS d INDEXED BY documents_head WHERE d.root_id = ").bind(id);
+    whose(sql.push(" AND d.is_current_draft = 1"), scope, collection);
+    sql.finish()
 }
 
 /// A row of a root, private fields included, by one of its indexes.

@@ -30,7 +30,12 @@ async fn repaired(world: &World) -> Repaired {
     // Two repairs at one time must not mint the same ids.
     static SEED: AtomicU64 = AtomicU64::new(11);
     let entropy = SeededEntropy::new(SEED.fetch_add(1, Ordering::Relaxed));
-    repair(&*world.database, registry, &*world.clock, &entropy, &mut |_| {}).await.expect("a repair")
+    let mut steps = 0;
+    let mut progress = |done: &Repaired| {
+        steps += 1;
+        assert!(steps < 1000, "it ends: {done:?}");
+    };
+    repair(&*world.database, registry, &*world.clock, &entropy, &mut progress).await.expect("a repair")
 }
 
 /// A world with something of everything: history, a draft beside a public row, a child, trash,
@@ -143,7 +148,7 @@ async fn what_belongs_to_nothing_is_deleted() {
     check("UPDATE document_permissions SET tenant_id = 'other'", &[Orphan], &[]).await;
     check("UPDATE document_permissions SET type_id = 'authors'", &[Orphan], &[]).await;
     for column in ["version_number", "revision", "deleted_at", "created_at", "sort_order", "scheduled_at"] {
-        let damage = format!("UPDATE documents SET {column} = 'x' WHERE {live}");
+        let damage = format!("UPDATE documents SET {column} = 'x' WHERE slug = 'gone'");
         check(&damage, &[FindingKind::Type], &[FindingKind::Type]).await;
     }
 }
@@ -189,6 +194,9 @@ async fn what_has_no_one_answer_is_left() {
     check("UPDATE documents SET tenant_id = 'other' WHERE {one} AND version_number = 2", &[Split], &[Split])
         .await;
     check("UPDATE documents SET created_at = 1 WHERE {one} AND version_number = 2", &[Split], &[Split]).await;
+    let two_heads = "DROP INDEX documents_head; UPDATE documents SET is_current_draft = 1, slug = NULL, \
+         type_id = 'authors' WHERE {one} AND version_number = 2";
+    check(two_heads, &[Schema, Split, Head], &[Schema, Split, Head]).await;
     check("UPDATE documents SET data_private = '{' WHERE {one} AND is_published = 1", &[Content], &[Content])
         .await;
     check("UPDATE documents SET data = '[]' WHERE {ada}", &[Content], &[Content]).await;

@@ -74,6 +74,39 @@ async fn a_parent_is_like_a_strong_reference() {
 }
 
 #[tokio::test]
+async fn what_is_public_holds_its_parent() {
+    let world = world().await;
+    let (admin, service) = (world.admin(), &world.service);
+    let parent = page(&world, None).await;
+    let child = world.create("pages", &Input { publish: true, ..below(&parent) }).await.document.id;
+    let out = Input { parent: Member::Null, ..Input::default() };
+    service.patch(&admin, "pages", &child, &ANY, &out).await.expect("a draft elsewhere");
+    let check = |result: Result<(), DocumentError>| match result {
+        Err(DocumentError::Referenced { referrers }) => {
+            let named: Vec<_> = referrers.iter().map(|it| (it.id.as_str(), it.field.as_str())).collect();
+            assert_eq!(named, [(child.as_str(), "parent")]);
+            assert!(referrers[0].is_published && !referrers[0].is_head);
+        }
+        other => panic!("expected a child, got {other:?}"),
+    };
+    check(service.trash(&admin, "pages", &parent, &ANY).await.map(drop));
+    check(service.erase(&admin, "pages", &parent, &ANY).await.map(drop));
+
+    // What comes back from the trash comes back as a whole.
+    service.trash(&admin, "pages", &child, &ANY).await.expect("trash");
+    service.trash(&admin, "pages", &parent, &ANY).await.expect("no live child");
+    let orphan = service.recover(&admin, "pages", &child, &ANY).await;
+    assert!(matches!(orphan, Err(DocumentError::MissingReference)), "{orphan:?}");
+    service.recover(&admin, "pages", &parent, &ANY).await.expect("recover");
+    service.recover(&admin, "pages", &child, &ANY).await.expect("recover");
+    check(service.trash(&admin, "pages", &parent, &ANY).await.map(drop));
+    service.publish(&admin, "pages", &child, &ANY).await.expect("a publish");
+    service.erase(&admin, "pages", &parent, &ANY).await.expect("no child at all");
+    let registry = world.repository().registry();
+    assert_eq!(stratus_document::examine(&*world.database, registry).await.expect("findings"), vec![]);
+}
+
+#[tokio::test]
 async fn twenty_children_are_named() {
     let world = world().await;
     let parent = page(&world, None).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use stratus_access::{Action, Caller, Principal, TenantId};
+use stratus_access::{Action, Caller, Effect, Entry, Principal, TenantId};
 use stratus_document::{
     CollectionDefinition, Document, DocumentError, FieldDefinition, FieldType, Input, Member, Precondition,
     Scope, View,
@@ -60,7 +60,7 @@ fn fault<T: std::fmt::Debug>(result: Result<T, DocumentError>) -> (String, &'sta
 }
 
 #[tokio::test]
-async fn the_original_joins_the_group_that_is_called_after_it() {
+async fn the_original_begins_a_group_with_the_first_translation() {
     let world = world().await;
     let (admin, public) = (world.admin(), world.public());
     let english = make(&world, &page("en")).await;
@@ -69,7 +69,8 @@ async fn the_original_joins_the_group_that_is_called_after_it() {
     world.service.patch(&admin, "pages", &english.id, &ANY, &edit).await.expect("a draft beside it");
 
     let german = make(&world, &translation("de", &english.id)).await;
-    assert_eq!(german.translation_group.as_deref(), Some(english.id.as_str()));
+    let group = german.translation_group.clone().expect("a group");
+    assert!(group != english.id && group != german.id, "its name says nothing of its members");
     let original = head(&world, &english.id).await;
     assert_eq!(
         (original.translation_group, original.revision, original.version),
@@ -77,11 +78,11 @@ async fn the_original_joins_the_group_that_is_called_after_it() {
     );
     let seen = world.repository().get(&public, "pages", &english.id, &View::default()).await.expect("public");
     assert_eq!((seen.revision, seen.version), (3, 1));
-    assert_eq!(seen.translation_group.as_deref(), Some(english.id.as_str()));
+    assert_eq!(seen.translation_group.as_ref(), Some(&group));
 
     // By way of any of them; the original is not written again.
     let polish = make(&world, &translation("pl", &german.id)).await;
-    assert_eq!(polish.translation_group.as_deref(), Some(english.id.as_str()));
+    assert_eq!(polish.translation_group, Some(group));
     assert_eq!((head(&world, &english.id).await.revision, head(&world, &german.id).await.revision), (3, 1));
     for id in [&english.id, &german.id, &polish.id] {
         assert_eq!(locales(&world, &public, id).await.expect("a group"), "de en pl");
@@ -162,6 +163,85 @@ async fn readers_see_what_they_may_read() {
     assert_eq!(locales(&world, &admin, &english).await.expect("a group"), "en pl");
 }
 
+#[tokio::test]
+async fn who_left_a_group_begins_another_one() {
+    let world = world().await;
+    let original = make(&world, &page("en")).await.id;
+    let german = make(&world, &translation("de", &original)).await;
+    let polish = make(&world, &translation("pl", &original)).await;
+    let out = Input { translation_of: Member::Null, ..Input::default() };
+    world.service.patch(&world.admin(), "pages", &original, &ANY, &out).await.expect("out");
+    let second = make(&world, &translation("de", &original)).await;
+    assert_ne!(second.translation_group, german.translation_group);
+    assert_eq!(german.translation_group, polish.translation_group);
+    assert_eq!(locales(&world, &world.public(), &original).await.expect("a group"), "de en");
+    assert_eq!(locales(&world, &world.public(), &german.id).await.expect("a group"), "de pl");
+}
+
+/// A place moves what the public sees at once.
+#[tokio::test]
+async fn whoever_may_not_publish_moves_nothing_that_is_public() {
+    let role = |name: &str| Principal::Role(name.to_owned());
+    let editor = [Action::Read, Action::Create, Action::Update];
+    let world = World::of(vec![pages().allow(role("editor"), editor)]).await;
+    let (admin, service) = (world.admin(), &world.service);
+    let scope = Scope::new(TenantId::default(), Caller::signed_in([role("editor")]));
+    let public = make(&world, &page("en")).await.id;
+    let hidden = make(&world, &Input { publish: false, ..page("de") }).await.id;
+    let edit = fields(json!({ "title": "a draft" }));
+    let ordered = Input { order: Member::Value(3), ..Input::default() };
+    let out = Input { translation_of: Member::Null, ..Input::default() };
+    let check = |result: Result<_, DocumentError>| match result {
+        Err(DocumentError::Denied { action: Action::Publish }) => {}
+        other => panic!("expected a refusal, got {other:?}"),
+    };
+    let draft_of = |original: &str| Input { publish: false, ..translation("pl", original) };
+    // The head is public; then it is beside the public row.
+    for beside in [false, true] {
+        if beside {
+            service.patch(&scope, "pages", &public, &ANY, &edit).await.expect("a draft");
+        }
+        for input in [&ordered, &out, &of(&hidden), &Input { order: Member::Null, ..edit.clone() }] {
+            check(service.patch(&scope, "pages", &public, &ANY, input).await.map(drop));
+        }
+        // The original begins a group, and is public.
+        check(service.patch(&scope, "pages", &hidden, &ANY, &of(&public)).await.map(drop));
+        check(service.create(&scope, "pages", &draft_of(&public)).await.map(drop));
+        check(service.duplicate(&scope, "pages", &hidden, &draft_of(&public)).await.map(drop));
+    }
+    assert_eq!(head(&world, &public).await.translation_group, None);
+    let ghost = service.patch(&scope, "pages", GHOST, &ANY, &ordered).await;
+    assert!(matches!(ghost, Err(DocumentError::NotFound)), "{ghost:?}");
+    // Drafts are anyone's who may update; so is a group that is there.
+    service.patch(&scope, "pages", &hidden, &ANY, &ordered).await.expect("a move");
+    service.patch(&admin, "pages", &public, &ANY, &of(&hidden)).await.expect("a group");
+    service.create(&scope, "pages", &draft_of(&public)).await.expect("a translation");
+    // Its own permissions count.
+    let entry = |effect| Entry { principal: role("editor"), action: Action::Publish, effect };
+    let allow = [entry(Effect::Allow)];
+    service.replace_permissions(&admin, "pages", &public, &ANY, &allow).await.expect("permissions");
+    service.patch(&scope, "pages", &public, &ANY, &ordered).await.expect("a move");
+    service.patch(&scope, "pages", &public, &ANY, &out).await.expect("out");
+}
+
+#[tokio::test]
+async fn an_original_that_is_published_in_between_is_looked_at_again() {
+    let role = |name: &str| Principal::Role(name.to_owned());
+    let world =
+        World::of(vec![pages().allow(role("editor"), [Action::Read, Action::Create, Action::Update])]);
+    let world = world.await;
+    let scope = Scope::new(TenantId::default(), Caller::signed_in([role("editor")]));
+    let original = make(&world, &Input { publish: false, ..page("en") }).await.id;
+    let (service, admin, id) = (world.service.clone(), world.admin(), original.clone());
+    let publishes = async move {
+        service.publish(&admin, "pages", &id, &ANY).await.expect("a publish");
+    };
+    world.faulty.then(Fault::Pass).then(Fault::Delay(Box::pin(publishes)));
+    let input = Input { publish: false, ..translation("de", &original) };
+    let refused = world.service.create(&scope, "pages", &input).await;
+    assert!(matches!(refused, Err(DocumentError::Denied { action: Action::Publish })), "{refused:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn translations_made_at_once_are_in_one_group() {
     let world = Arc::new(world().await);
@@ -202,6 +282,6 @@ async fn an_original_that_moves_in_between_is_looked_at_again() {
             let patched = world.service.patch(&world.admin(), "pages", &late, &right, &of(&original)).await;
             patched.expect("a translation").document.translation_group
         };
-        assert_eq!(group.as_deref(), Some(first.as_str()));
+        assert_eq!((group.is_some(), &group), (true, &head(&world, &first).await.translation_group));
     }
 }
