@@ -210,7 +210,7 @@ impl<S: Read + Seek + Send> Run<'_, S> {
             .filter(|id| !self.live.contains_key(*id) && !roots.contains(id))
             .collect();
         let unknown = unknown.into_iter().collect::<Vec<_>>();
-        let live = if self.is_fresh || unknown.is_empty() {
+        let live = if self.knows_all || unknown.is_empty() {
             Vec::new()
         } else {
             self.importer.target.live(&unknown).await?

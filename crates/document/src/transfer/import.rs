@@ -9,7 +9,10 @@ use std::{
 use stratus_access::{Caller, TenantId};
 use stratus_storage::{Clock, Database, Entropy};
 
-use super::{run::Run, target::Target};
+use super::{
+    run::{MAX_LIVE, Run},
+    target::Target,
+};
 use crate::{registry::Registry, validate::FieldError};
 
 /// What happens when a line is not right.
@@ -110,6 +113,8 @@ pub struct Importer {
     pub(super) caller: Caller,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// How many targets a run remembers to be live.
+    pub(super) max_live: usize,
 }
 
 impl fmt::Debug for Importer {
@@ -129,7 +134,7 @@ impl Importer {
         caller: Caller,
     ) -> Self {
         let target = Target { database: Arc::clone(&database), registry, tenant };
-        Self { target, stage: database, is_trial: false, caller, clock, entropy }
+        Self { target, stage: database, is_trial: false, caller, clock, entropy, max_live: MAX_LIVE }
     }
 
     /// The same that only tries: everything is checked and counted, and nothing written to the

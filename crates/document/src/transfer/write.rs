@@ -49,6 +49,12 @@ const GONE: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT EXISTS (\
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.type_id = json_extract(t.value, '$[0]') \
      AND d.deleted_at IS NULL))";
 
+/// Forgets the history of root `?1` that is not among its `?2` newest rows, nor one of the rows `?3`.
+const PRUNE: &str = "DELETE FROM documents WHERE root_id = ?1 AND is_current_draft = 0 AND is_published = 0 \
+     AND version_number < (SELECT min(version_number) FROM (SELECT version_number FROM documents \
+     INDEXED BY documents_version WHERE root_id = ?1 ORDER BY version_number DESC LIMIT ?2)) \
+     AND id NOT IN (SELECT value FROM json_each(?3))";
+
 /// Who writes, and with what.
 #[derive(Clone, Copy)]
 pub(super) struct Writer<'a> {
@@ -143,6 +149,8 @@ impl Writer<'_> {
         if let Some(revision) = plan.before {
             parts.revisions.push(json!([root_id, revision]).to_string());
         }
+        // What was the head until now is never forgotten at once.
+        let replaced = json!(plan.becomes_history).to_string();
         parts.becomes_history.extend(plan.becomes_history.drain(..).map(|it| json!(it).to_string()));
         if plan.restamps {
             parts.changes.push(Statement::new(
@@ -182,12 +190,9 @@ impl Writer<'_> {
                 parts.permissions.push(owner.insert(permissions));
             }
         }
-        if let Some(oldest) = plan.prune {
-            parts.prunes.push(Statement::new(
-                "DELETE FROM documents WHERE root_id = ?1 AND version_number <= ?2 \
-                 AND is_current_draft = 0 AND is_published = 0",
-                vec![root_id.into(), Value::Integer(oldest)],
-            ));
+        if let Some(max) = plan.prune {
+            let params = vec![root_id.into(), max.into(), replaced.into()];
+            parts.prunes.push(Statement::new(PRUNE, params));
         }
     }
 
