@@ -97,6 +97,9 @@ pub enum ImportError {
     /// Others kept writing to the same documents.
     #[error("the documents are being written by many at once; what is not imported yet can be later")]
     Contended,
+    /// Another import of the same file ran at the same time, and took lines away from this one.
+    #[error("another import of the same file ran at the same time: run it again to complete it")]
+    Disturbed,
     /// The storage failed. The same import goes on where it was.
     #[error(transparent)]
     Storage(#[from] stratus_storage::Error),
@@ -140,7 +143,8 @@ impl Importer {
     /// The same that only tries: everything is checked and counted, and nothing written to the
     /// database. What it has to remember goes to `scratch`, which has the same tables.
     ///
-    /// Values of unique fields are compared with the database and within a batch, not across the file.
+    /// Values of unique fields are compared with the database and within a batch, not across the
+    /// file, and so are parents that would be below each other.
     #[must_use]
     pub fn trial(self, scratch: Arc<dyn Database>) -> Self {
         Self { stage: scratch, is_trial: true, ..self }
@@ -156,6 +160,9 @@ impl Importer {
     /// where they are above those that are there; what is replaced becomes history, and history is
     /// added where its number is free. A line with `fields` alone is a create or a replace, and
     /// leaves what it doesn't mention. What is in the trash comes back.
+    ///
+    /// One file is imported by one run at a time: of two at once, one at least fails with
+    /// [`ImportError::Disturbed`] if they came into each other's way.
     ///
     /// # Errors
     ///

@@ -61,8 +61,10 @@ pub(super) struct Plan {
     pub(super) prune: Option<u32>,
     pub(super) changed: Vec<String>,
     pub(super) is_public: bool,
-    /// Its parent must be live.
-    pub(super) guards_parent: bool,
+    /// Where it is moved below another one: it must not be among the ancestors of that one.
+    pub(super) moved_below: Option<String>,
+    /// Parents that need not be live, as its rows have them already.
+    pub(super) stored_parents: Vec<String>,
 }
 
 /// Where a wanted row is to be found.
@@ -113,7 +115,11 @@ impl Plan {
             prune: None,
             changed: Vec::new(),
             is_public: existing.is_some_and(|it| it.head.is_published || it.public.is_some()),
-            guards_parent: !wanted.parent_may_be_gone,
+            // What is new is nobody's ancestor yet but for those in the file that came with it.
+            moved_below: head
+                .filter(|it| it.parent != wanted.head.parent)
+                .and_then(|_| wanted.head.parent.clone()),
+            stored_parents: wanted.stored_parents.clone(),
         }
     }
 

@@ -56,7 +56,9 @@ pub(super) struct Run<'a, S> {
     pub(super) stage: Stage,
     pub(super) ranks: BTreeMap<String, i64>,
     summary: Summary,
-    lines: u64,
+    /// How many lines are staged, and how many are refused that are not.
+    pub(super) lines: u64,
+    pub(super) unstaged: u64,
     /// There is no document yet, so that nothing has to be compared with.
     pub(super) is_fresh: bool,
     /// Whatever this run has written is in `live`: what is not there need not be looked up.
@@ -105,6 +107,7 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
             ranks: ranks(registry),
             summary: Summary::default(),
             lines: 0,
+            unstaged: 0,
             is_fresh,
             knows_all: is_fresh,
             is_careful: importer.is_trial,
@@ -127,10 +130,20 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
     async fn passes(&mut self) -> Result<(), Halt> {
         self.stage_lines().await?;
         self.settle().await?;
-        self.lines = self.stage.count().await?;
         self.in_order().await?;
         self.cursor = i64::MAX;
-        self.those_that_waited().await
+        self.those_that_waited().await?;
+        self.is_complete()
+    }
+
+    /// Every staged line must have been written or refused: what another import of the same file
+    /// took away meanwhile is neither, and nobody may believe that it is there.
+    fn is_complete(&self) -> Result<(), Halt> {
+        let handled = self.summary.imported() + self.summary.failed;
+        match handled == self.lines + self.unstaged {
+            true => Ok(()),
+            false => Err(Halt::Failed(ImportError::Disturbed)),
+        }
     }
 
     /// Says that a line is not imported.
@@ -166,7 +179,7 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
                         self.count(&before);
                         prepared?
                     } else {
-                        self.insist(before.lines).await?;
+                        self.insist(before.into_open()).await?;
                         self.prepare(again).await?
                     }
                 }

@@ -8,6 +8,9 @@ use stratus_document::{
     transfer::{ImportError, ImportOptions, Report, Summary},
 };
 
+use stratus_storage::Error as StorageError;
+use stratus_testkit::Fault;
+
 use crate::{
     fixture::{World, fields},
     transfer::{ADA, skip, world},
@@ -228,4 +231,157 @@ async fn history_that_is_there_stays_when_a_version_is_far_ahead() {
     }
     assert!(of(&to).starts_with("90,200,1000,") && of(&to).ends_with(",2700"), "{}", of(&to));
     to.assert_clean().await;
+}
+
+/// A page with an id of its own.
+fn page(n: usize, rest: &str) -> String {
+    format!(
+        r#"{{"id": "018f0000-0000-7000-8000-{n:012}", "type": "pages", "slug": "p{n}", {rest}"fields": {{"title": "P"}}}}"#
+    )
+}
+
+#[tokio::test]
+async fn parents_that_swap_across_batches_are_no_circle_afterwards() {
+    let to = world().await;
+    let lines: Vec<_> = (0..1_200).map(|n| page(n, "")).collect();
+    to.import(&lines.join("\n")).await.expect(1_200, 0, 0);
+    // The batch of the first takes longer to write than that of the second to prepare.
+    let tags =
+        json!({"title": "P", "tags": (0..100).map(|n| format!("tag-{n}")).collect::<Vec<_>>()}).to_string();
+    let heavy = |line: &String| line.replace(r#"{"title": "P"}"#, &tags);
+    let mut moved: Vec<_> = lines[..500].iter().map(heavy).chain(lines[500..].iter().cloned()).collect();
+    moved[0] = page(0, r#""parent": "018f0000-0000-7000-8000-000000000700", "#);
+    moved[700] = page(700, r#""parent": "018f0000-0000-7000-8000-000000000000", "#);
+    let said = to.import(&moved.join("\n")).await;
+    said.named(&["701: /parent: the document would be below itself"]);
+    let expected = Summary { updated: 500, unchanged: 699, failed: 1, ..Summary::default() };
+    assert_eq!(said.summary, expected);
+    to.assert_clean().await;
+    to.assert_nothing_staged();
+}
+
+impl World {
+    /// Imports lines, and calls back on every report.
+    async fn import_told(
+        &self,
+        lines: &str,
+        mut told: impl FnMut(&Report<'_>) + Send,
+    ) -> Result<Summary, ImportError> {
+        let lines = Cursor::new(lines.as_bytes().to_vec());
+        self.importer().run(lines, &skip(), &mut |report| told(&report)).await
+    }
+}
+
+#[tokio::test]
+async fn lines_that_another_import_takes_away_are_missed() {
+    let to = world().await;
+    let lines: Vec<_> = (0..2_000).map(|n| page(n, "")).collect();
+    let lines = lines.join("\n");
+    let said = to.import_told(&lines, |report| {
+        if matches!(report, Report::Done { .. }) {
+            to.connection().execute("DELETE FROM import_lines", []).expect("lines");
+        }
+    });
+    assert!(matches!(said.await, Err(ImportError::Disturbed)));
+    let there = to.count("SELECT count(*) FROM documents");
+    assert!(there < 2_000, "{there}");
+    let there = there.unsigned_abs();
+    to.import(&lines).await.expect(2_000 - there, 0, there);
+    to.assert_nothing_staged();
+}
+
+#[tokio::test]
+async fn a_fault_is_told_once_whoever_else_writes() {
+    let to = world().await;
+    to.import(&page(1, "")).await.expect(1, 0, 0);
+    let lines = [
+        page(2, "").replace(r#""P""#, "5"),
+        page(1, r#""order": 4, "#),
+        page(3, "").replace(r#""P""#, r#""P", "next": "p2""#),
+    ]
+    .join("\n");
+    let mut faults = Vec::new();
+    let said = to.import_told(&lines, |report| {
+        if let Report::Fault(fault) = report {
+            faults.push(fault.line);
+            to.connection()
+                .execute("UPDATE documents SET revision = revision + 1 WHERE is_current_draft = 1", [])
+                .expect("a write");
+        }
+    });
+    let expected = Summary { updated: 1, failed: 2, ..Summary::default() };
+    assert_eq!((said.await.expect("an import"), faults), (expected, vec![1, 3]));
+}
+
+#[tokio::test]
+async fn an_import_that_goes_on_knows_what_was_renamed_and_what_was_refused() {
+    let to = world().await;
+    to.import(ADA).await.expect(1, 0, 0);
+    let other = format!(r#"{{"id": "{PAGE}", {}"#, &ADA[1..]);
+    let owned = page(1, "").replace(r#""P""#, &format!(r#""P", "owner": "{PAGE}""#));
+    let lines = [other, page(2, "").replace(r#""P""#, "5"), owned, page(3, r#""nonsense": 1, "#)].join("\n");
+    let stopped = to.import_told(&lines, |report| {
+        // As if it were killed: the stage stays.
+        if matches!(report, Report::Fault(fault) if fault.line == 2) {
+            to.faulty.then(Fault::Fail(StorageError::Unavailable { reason: "gone".into() }));
+        }
+    });
+    assert!(stopped.await.is_err());
+    let said = to.import(&lines).await;
+    said.named(&["4: /nonsense: there is no member", "2: /fields/title: must be text"]);
+    assert_eq!((said.summary.imported(), said.summary.failed), (2, 2));
+    to.assert_clean().await;
+}
+
+#[tokio::test]
+async fn rows_of_a_line_have_limits() {
+    let trial = Trial::new().await;
+    let row = |version: Json, title: &str| json!({"version": version, "updatedAt": "2026-01-01T00:00:00Z", "fields": {"title": title}});
+    let line = |head: Json, rest: Json| {
+        let mut line = json!({"type": "pages", "head": head});
+        line.as_object_mut().expect("an object").extend(rest.as_object().expect("an object").clone());
+        line.to_string()
+    };
+    let old = json!({"versions": [row(json!(1), "x"), row(json!(2), &"x".repeat(3_000_000))]});
+    let too_large = "1: /versions/1/fields: the document is 3000014 bytes as it is stored; 1995904 at most";
+    trial.refuses(&line(row(json!(3), "x"), old), &[too_large]).await;
+    let number = "version: must be a whole number from 1 to 4294967295";
+    let high = json!({"versions": [row(json!(4_294_967_296_u64), "x")]});
+    trial
+        .refuses(&line(row(json!(4_294_967_296_u64), "x"), json!({})), &[&format!("1: /head/{number}")])
+        .await;
+    trial.refuses(&line(row(json!(7), "x"), high), &[&format!("1: /versions/0/{number}")]).await;
+    let entry = |n| json!({"principal": format!("role:r{n}"), "action": "read", "effect": "allow"});
+    let entries = |count: u32| json!({"permissions": (0..count).map(entry).collect::<Vec<_>>()});
+    let many = "1: /permissions: a document has at most 200 entries";
+    trial.refuses(&line(row(json!(1), "x"), entries(201)), &[many]).await;
+    let to = world().await;
+    to.import(&line(row(json!(4_294_967_295_u64), "x"), entries(200))).await.expect(1, 0, 0);
+}
+
+#[tokio::test]
+async fn a_parent_that_is_not_there_is_refused_unless_it_is_what_is_stored() {
+    let trial = Trial::new().await;
+    let exact = |version: u32, at_top: &str, in_row: &str| {
+        format!(
+            r#"{{"id": "{PAGE}", "type": "pages", "slug": "a", {at_top} "head": {{"version": {version},
+             "updatedAt": "2026-01-01T00:00:00Z", {in_row} "fields": {{"title": "V{version}"}}}}}}"#
+        )
+        .replace('\n', "")
+    };
+    let (nowhere, other) = ("018f0000-0000-7000-8000-0000000000ff", "018f0000-0000-7000-8000-0000000000fe");
+    let parent = |id: &str| format!(r#""parent": "{id}","#);
+    let missing = format!("there is no document `{nowhere}` in `pages`");
+    trial.refuses(&exact(1, &parent(nowhere), ""), &[&format!("1: /parent: {missing}")]).await;
+    trial.refuses(&exact(1, "", &parent(nowhere)), &[&format!("1: /head/parent: {missing}")]).await;
+
+    let to = world().await;
+    let page = |id: &str| exact(1, "", "").replace(PAGE, id).replace(r#""a""#, r#""top""#);
+    let lines = format!("{}\n{}", exact(1, &parent(other), ""), page(other));
+    to.import(&lines).await.expect(2, 0, 0);
+    to.assert_clean().await;
+    let sql = "DELETE FROM documents WHERE root_id = ?1";
+    to.connection().execute(sql, [other]).expect("damage");
+    to.import(&exact(2, &parent(other), "")).await.expect(0, 1, 0);
+    to.import(&exact(3, &parent(nowhere), "")).await.named(&[&format!("1: /parent: {missing}")]);
 }
