@@ -112,7 +112,7 @@ pub(crate) fn skip() -> ImportOptions {
 }
 
 /// Something of every kind that can refer, hide, repeat and nest.
-fn definitions() -> Vec<CollectionDefinition> {
+pub(crate) fn definitions() -> Vec<CollectionDefinition> {
     let pages = json!({
         "name": "pages", "slug": {"from": "title"}, "versions": {"max": 20},
         "fields": {
@@ -122,6 +122,7 @@ fn definitions() -> Vec<CollectionDefinition> {
             "views": {"type": "integer", "readOnly": true},
             "owner": {"type": "reference", "to": "authors", "strength": "strong"},
             "next": {"type": "reference", "to": "pages", "strength": "strong"},
+            "also": {"type": "reference", "to": "pages", "strength": "strong"},
             "related": {"type": "reference", "to": "pages", "many": true},
             "tags": {"type": "tags", "facet": true},
             "weight": {"type": "number", "facet": true},

@@ -13,7 +13,7 @@ use stratus_testkit::Fault;
 
 use crate::{
     fixture::{World, fields},
-    transfer::{ADA, skip, world},
+    transfer::{ADA, definitions, skip, world},
 };
 
 /// Where lines are tried that are not right: nothing of them may be left.
@@ -384,4 +384,34 @@ async fn a_parent_that_is_not_there_is_refused_unless_it_is_what_is_stored() {
     to.connection().execute(sql, [other]).expect("damage");
     to.import(&exact(2, &parent(other), "")).await.expect(0, 1, 0);
     to.import(&exact(3, &parent(nowhere), "")).await.named(&[&format!("1: /parent: {missing}")]);
+}
+
+#[tokio::test]
+async fn a_chain_of_circles_is_walked_once() {
+    // Two pages refer to each other, and the second to the first of the next two. The lines of a
+    // pair are too far apart for one batch.
+    let pair = |n: usize, count: usize| {
+        let page = |slug: String, quotes: Vec<String>| {
+            json!({"type": "pages", "slug": slug, "fields": {"title": "P", "next": quotes[0],
+                "also": quotes.get(1)}})
+            .to_string()
+        };
+        let next = (n + 1 < count).then(|| format!("a{}", n + 1));
+        let back = [Some(format!("a{n}")), next].into_iter().flatten().collect();
+        (page(format!("a{n}"), vec![format!("b{n}")]), page(format!("b{n}"), back))
+    };
+    let mut asked = Vec::new();
+    for count in [20, 40, 80] {
+        let to = World::of(definitions()).await;
+        let (first, second): (Vec<_>, Vec<_>) = (0..count).map(|n| pair(n, count)).unzip();
+        let between =
+            (0..600).map(|n| format!(r#"{{"type": "pages", "slug": "x{n}", "fields": {{"title": "X"}}}}"#));
+        let lines = first.into_iter().chain(between).chain(second).collect::<Vec<_>>().join("\n");
+        let before = to.database.counts().round_trips;
+        to.import(&lines).await.expect(600 + 2 * count as u64, 0, 0);
+        asked.push(to.database.counts().round_trips - before);
+        to.assert_clean().await;
+    }
+    // Twice as many circles take twice as much more, and not four times.
+    assert!(asked[2] - asked[1] < 3 * (asked[1] - asked[0]), "{asked:?}");
 }
