@@ -27,7 +27,8 @@ impl<S: Read + Seek + Send> Run<'_, S> {
             let mut lines = self.stage.at(&circle).await?;
             lines.retain(|it| it.state == State::Waits);
             if lines.len() > BATCH_LINES {
-                self.refuse_circle(&circle).await?;
+                let places = lines.iter().map(|it| it.place).collect::<Vec<_>>();
+                self.refuse_circle(&places).await?;
             } else if !lines.is_empty() && self.insist(lines.clone()).await? == 0 {
                 self.give_up(&lines).await?;
             }

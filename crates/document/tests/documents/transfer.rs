@@ -387,6 +387,31 @@ async fn another_tenant_is_another_world() {
     world.assert_clean().await;
 }
 
+#[tokio::test]
+async fn a_small_collection_is_exported_without_a_walk_through_the_others() {
+    let world = world().await;
+    for name in ["Ada", "Bo", "Cy"] {
+        world.author(name).await;
+    }
+    let options = ExportOptions { collections: vec!["authors".to_owned()], ..ExportOptions::default() };
+    let before = world.database.counts().work;
+    let text = world.export_with(&options).await;
+    let alone = world.database.counts().work - before;
+    assert!(alone > 0, "work is counted");
+    let pages = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 5999) \
+         INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, type_version, \
+         version_number, revision, created_at, updated_at, data) \
+         SELECT 'row-' || n, 'page-' || n, 'pages', 'default', 1, 0, 0, 1, 1, 0, 0, '{\"title\":\"P\"}' FROM n";
+    world.connection().execute(pages, []).expect("pages");
+    let before = world.database.counts().work;
+    assert_eq!(world.export_with(&options).await, text);
+    assert_eq!(world.database.counts().work - before, alone);
+    // More than are found by an index, and still in the order of their ids.
+    let text = world.export().await;
+    let ids: Vec<_> = text.lines().skip(3).filter_map(|it| it.split('"').nth(3)).collect();
+    assert!(ids.len() == 6_000 && ids.is_sorted());
+}
+
 /// One write of a history that made a small world.
 #[derive(Clone, Debug)]
 enum Step {
