@@ -32,6 +32,8 @@ mod staging;
 mod stored;
 mod strict;
 mod target;
+#[cfg(test)]
+mod tests;
 mod wanted;
 mod write;
 

@@ -34,6 +34,8 @@ mod settings;
 mod sweeping;
 #[path = "documents/transfer.rs"]
 mod transfer;
+#[path = "documents/transfer_faults.rs"]
+mod transfer_faults;
 #[path = "documents/translations.rs"]
 mod translations;
 #[path = "documents/values.rs"]

@@ -1,7 +1,7 @@
 //! `stratus import`: documents out of a file, one a line.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io::{self, IsTerminal as _, Seek as _},
     path::Path,
     sync::Arc,
@@ -42,22 +42,29 @@ pub(crate) fn run(global: &Global, options: &Import) -> anyhow::Result<Outcome> 
     })
 }
 
+/// Locked while an import writes to the data folder. The system lets go of it when the process ends,
+/// however it does, so that an import that was killed can be run again at once.
+const LOCK_NAME: &str = "stratus-import.lock";
+
 /// The databases of an import.
 struct Place {
     registry: Arc<Registry>,
     target: SqliteDatabase,
     /// Where a trial remembers what it has to, and the folder that goes with it.
     scratch: Option<(SqliteDatabase, TempDir)>,
+    /// Held while documents are written: two imports of one file would take lines from each other.
+    _turn: Option<File>,
 }
 
 impl Place {
     /// The database itself, which is made where it is missing.
     async fn real(global: &Global, given: Option<Registry>) -> anyhow::Result<Self> {
         let target = database::create(&global.data, SqliteOptions::default())?;
+        let turn = Some(take_turn(&global.data)?);
         prepare::migrate(&target, &SystemClock).await?;
         let registry = registry(&target, given).await?;
         prepare::prepare(&target, &SystemClock, &registry, Obsolete::Keep, &mut log_index).await?;
-        Ok(Self { registry: Arc::new(registry), target, scratch: None })
+        Ok(Self { registry: Arc::new(registry), target, scratch: None, _turn: turn })
     }
 
     /// The database if there is one, and an empty one beside it; nothing is made in the data folder.
@@ -79,7 +86,7 @@ impl Place {
         prepare::migrate(&scratch, &SystemClock).await?;
         prepare::prepare(&scratch, &SystemClock, &registry, Obsolete::Keep, &mut log_index).await?;
         let target = target.unwrap_or_else(|| scratch.clone());
-        Ok(Self { registry: Arc::new(registry), target, scratch: Some((scratch, folder)) })
+        Ok(Self { registry: Arc::new(registry), target, scratch: Some((scratch, folder)), _turn: None })
     }
 
     fn importer(&self, options: &Import) -> Importer {
@@ -99,6 +106,21 @@ impl Place {
 
     fn close(self) -> anyhow::Result<()> {
         Ok(self.target.close()?)
+    }
+}
+
+/// Takes the only turn that there is to import into a data folder.
+fn take_turn(data: &Path) -> anyhow::Result<File> {
+    let path = data.join(LOCK_NAME);
+    let cannot = || format!("`{}` can't be locked", path.display());
+    let file = File::options().create(true).append(true).open(&path).with_context(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(anyhow!(
+            "another import into `{}` is running: run this one when it has ended",
+            data.display()
+        )),
+        Err(TryLockError::Error(error)) => Err(error).with_context(cannot),
     }
 }
 

@@ -20,9 +20,6 @@ use super::{
 };
 use crate::{collection::Collection, definition::Strength, service::Member, validate::FieldError};
 
-/// Where a line names its parent.
-const PARENT: &str = "/parent";
-
 /// What is to be written of some lines, and what is to be said of the others.
 pub(super) struct Prepared {
     pub(super) lines: Vec<Staged>,
@@ -35,6 +32,15 @@ pub(super) struct Prepared {
     pub(super) faults: Vec<Fault>,
     /// Which place waits for which document.
     pub(super) waits: Vec<(i64, String)>,
+}
+
+impl Prepared {
+    /// Its lines that are neither refused nor wait: what was said of the others stands.
+    pub(super) fn into_open(self) -> Vec<Staged> {
+        let refused = self.faults.iter().map(|it| it.place);
+        let settled: BTreeSet<_> = refused.chain(self.waits.iter().map(|it| it.0)).collect();
+        self.lines.into_iter().filter(|it| !settled.contains(&it.place)).collect()
+    }
 }
 
 /// A line that is not imported.
@@ -50,9 +56,18 @@ pub(super) struct Item {
     pub(super) collection: Arc<Collection>,
     pub(super) line: Option<Line>,
     wanted: Option<Wanted>,
-    /// Collection, document and pointer of what must be live.
-    targets: Vec<(String, String, String)>,
+    targets: Vec<Needed>,
     fate: Fate,
+}
+
+/// A document that must be live for a line to be written.
+struct Needed {
+    collection: String,
+    id: String,
+    /// Where the line names it.
+    at: String,
+    /// It need not: that the line names it changes nothing.
+    may_be_gone: bool,
 }
 
 /// What becomes of a line.
@@ -206,11 +221,11 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         let roots = lines.iter().map(|it| it.root_id.as_str()).collect::<BTreeSet<_>>();
         let all = items.iter().filter(|it| it.goes()).flat_map(|it| &it.targets);
         let unknown: BTreeSet<&str> = all
-            .map(|(_, id, _)| id.as_str())
+            .map(|it| it.id.as_str())
             .filter(|id| !self.live.contains_key(*id) && !roots.contains(id))
             .collect();
         let unknown = unknown.into_iter().collect::<Vec<_>>();
-        let live = if self.is_fresh || unknown.is_empty() {
+        let live = if self.knows_all || unknown.is_empty() {
             Vec::new()
         } else {
             self.importer.target.live(&unknown).await?
@@ -224,13 +239,12 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         let mut found = Vec::new();
         for item in items.iter_mut().filter(|it| it.goes()) {
             let (mut waits, mut faults) = (BTreeSet::new(), Vec::new());
-            let may_be_gone = item.wanted.as_ref().is_some_and(|it| it.parent_may_be_gone);
-            for (collection, id, at) in &item.targets {
+            for Needed { collection, id, at, may_be_gone } in &item.targets {
                 let it = match (self.live.get(id), staged.get(id)) {
                     _ if roots.contains(id.as_str()) => continue,
                     (Some(of), _) if of == collection => continue,
                     (None, Some(line)) if line.collection == *collection => line,
-                    (None, None) if at == PARENT && may_be_gone => continue,
+                    (None, None) if *may_be_gone => continue,
                     _ => {
                         faults.push(missing(at, collection, id));
                         continue;
@@ -241,7 +255,7 @@ impl<S: Read + Seek + Send> Run<'_, S> {
                     State::Waits => drop(waits.insert(id.clone())),
                     State::Staged if it.place > horizon => drop(waits.insert(id.clone())),
                     _ if self.importer.is_trial => found.push((id.clone(), collection.clone())),
-                    _ if at == PARENT && may_be_gone => {}
+                    _ if *may_be_gone => {}
                     _ => faults.push(missing(at, collection, id)),
                 }
             }
@@ -317,12 +331,20 @@ impl Item {
     fn needs(&mut self, root_id: &str, wanted: Wanted) {
         for row in wanted.live_rows() {
             let strong = row.derived.references.iter().filter(|it| it.strength == Strength::Strong);
-            let strong =
-                strong.map(|it| (it.collection.clone(), it.target.clone(), row.pointer(&it.pointer)));
-            self.targets.extend(strong.filter(|it| it.1 != root_id));
-            let parent = row.parent.iter().filter(|it| *it != root_id);
-            let name = self.collection.name();
-            self.targets.extend(parent.map(|it| (name.to_owned(), it.clone(), PARENT.to_owned())));
+            let strong = strong.filter(|it| it.target != root_id).map(|it| Needed {
+                collection: it.collection.clone(),
+                id: it.target.clone(),
+                at: row.pointer(&it.pointer),
+                may_be_gone: false,
+            });
+            self.targets.extend(strong);
+            let parent = row.parent.iter().filter(|it| *it != root_id).map(|id| Needed {
+                collection: self.collection.name().to_owned(),
+                id: id.clone(),
+                at: row.parent_at.clone(),
+                may_be_gone: wanted.stored_parents.contains(id),
+            });
+            self.targets.extend(parent);
         }
         self.wanted = Some(wanted);
     }
@@ -384,7 +406,7 @@ fn settle_fates(lines: &[Staged], items: &mut [Item]) {
         for n in 0..items.len() {
             let Some(item) = items.get(n).filter(|it| it.goes()) else { continue };
             let (mut waits, mut faults) = (BTreeSet::new(), Vec::new());
-            for (collection, id, at) in &item.targets {
+            for Needed { collection, id, at, .. } in &item.targets {
                 let Some((other, line)) =
                     index.get(id.as_str()).and_then(|&n| items.get(n).zip(lines.get(n)))
                 else {

@@ -15,20 +15,21 @@ use crate::validate::FieldError;
 impl<S: Read + Seek + Send> Run<'_, S> {
     /// Writes all that waits.
     pub(super) async fn those_that_waited(&mut self) -> Result<(), Halt> {
+        let mut search = Search::default();
         loop {
             let ready = self.ready_lines().await?;
             if !ready.is_empty() {
                 self.insist(ready).await?;
                 continue;
             }
-            let Some(first) = self.stage.first_waiting().await? else { return Ok(()) };
-            let circle = self.circle_from(first).await?;
-            if circle.len() > BATCH_LINES {
-                self.refuse_circle(&circle).await?;
-                continue;
-            }
-            let lines = self.stage.at(&circle).await?;
-            if self.insist(lines.clone()).await? == 0 {
+            let Some(circle) = self.next_circle(&mut search).await? else { return Ok(()) };
+            // What was seen on the way may have been written since, once it waited for nothing else.
+            let mut lines = self.stage.at(&circle).await?;
+            lines.retain(|it| it.state == State::Waits);
+            if lines.len() > BATCH_LINES {
+                let places = lines.iter().map(|it| it.place).collect::<Vec<_>>();
+                self.refuse_circle(&places).await?;
+            } else if !lines.is_empty() && self.insist(lines.clone()).await? == 0 {
                 self.give_up(&lines).await?;
             }
         }
@@ -56,41 +57,21 @@ impl<S: Read + Seek + Send> Run<'_, S> {
         Ok(lines)
     }
 
-    /// The lines of a circle that waits for nothing but itself, reached from a line: the first
-    /// strongly connected component that Tarjan's algorithm completes.
-    async fn circle_from(&mut self, first: i64) -> Result<Vec<i64>, Halt> {
-        let mut seen = HashMap::<i64, usize>::new();
-        let mut lowest = HashMap::<i64, usize>::new();
-        let mut path: Vec<(i64, Vec<i64>)> = Vec::new();
-        let mut stack = Vec::new();
-        let mut next = Some(first);
+    /// The next circle that waits for nothing but itself; nothing once no line waits.
+    async fn next_circle(&mut self, search: &mut Search) -> Result<Option<Vec<i64>>, Halt> {
         loop {
-            if let Some(place) = next.take() {
-                let number = seen.len();
-                seen.insert(place, number);
-                lowest.insert(place, number);
-                stack.push(place);
-                path.push((place, self.stage.waits_of(place).await?));
+            if search.path.is_empty() {
+                let Some(first) = self.stage.first_waiting().await? else { return Ok(None) };
+                if search.seen.contains_key(&first) {
+                    // It waits again, or for something else than when it was seen.
+                    *search = Search::default();
+                }
+                search.enter(first, self.stage.waits_of(first).await?);
             }
-            let Some((place, open)) = path.last_mut() else { return Ok(stack) };
-            let place = *place;
-            match open.pop() {
-                // Nothing is complete yet, so that whatever was seen is on the stack.
-                Some(target) => match seen.get(&target) {
-                    Some(&number) => lower(&mut lowest, place, number),
-                    None => next = Some(target),
-                },
-                None if lowest.get(&place) == seen.get(&place) => {
-                    let from = stack.iter().position(|it| *it == place).unwrap_or(0);
-                    return Ok(stack.split_off(from));
-                }
-                None => {
-                    path.pop();
-                    let number = lowest.get(&place).copied().unwrap_or(0);
-                    if let Some((above, _)) = path.last() {
-                        lower(&mut lowest, *above, number);
-                    }
-                }
+            match search.step() {
+                Step::Enter(place) => search.enter(place, self.stage.waits_of(place).await?),
+                Step::Complete(circle) => return Ok(Some(circle)),
+                Step::On => {}
             }
         }
     }
@@ -107,7 +88,73 @@ impl<S: Read + Seek + Send> Run<'_, S> {
     }
 }
 
-fn lower(lowest: &mut HashMap<i64, usize>, place: i64, number: usize) {
-    let entry = lowest.entry(place).or_insert(number);
-    *entry = (*entry).min(number);
+/// Tarjan's algorithm, paused at every strongly connected component that it completes: what was
+/// walked through is not walked through again for the next one.
+#[derive(Default)]
+struct Search {
+    /// When each line was reached.
+    seen: HashMap<i64, usize>,
+    /// Of those in no complete component: the earliest that is reached from them.
+    lowest: HashMap<i64, usize>,
+    /// From where the search began to where it is, each with what is not walked through yet.
+    path: Vec<(i64, Vec<i64>)>,
+    /// What was reached and is in no complete component.
+    stack: Vec<i64>,
+}
+
+/// What a search does next.
+enum Step {
+    /// It goes to a line, and has to know what that one waits for.
+    Enter(i64),
+    /// These lines wait for nothing but each other and what was complete before.
+    Complete(Vec<i64>),
+    On,
+}
+
+impl Search {
+    fn enter(&mut self, place: i64, waits_for: Vec<i64>) {
+        let number = self.seen.len();
+        self.seen.insert(place, number);
+        self.lowest.insert(place, number);
+        self.stack.push(place);
+        self.path.push((place, waits_for));
+    }
+
+    fn step(&mut self) -> Step {
+        let Some((place, open)) = self.path.last_mut() else { return Step::On };
+        let place = *place;
+        match open.pop() {
+            Some(target) => match self.seen.get(&target).copied() {
+                None => Step::Enter(target),
+                Some(number) if self.lowest.contains_key(&target) => {
+                    self.lower(place, number);
+                    Step::On
+                }
+                Some(_) => Step::On,
+            },
+            None => self.leave(place),
+        }
+    }
+
+    fn leave(&mut self, place: i64) -> Step {
+        self.path.pop();
+        let number = self.lowest.get(&place).copied().unwrap_or(0);
+        if self.seen.get(&place) == Some(&number) {
+            let from = self.stack.iter().rposition(|it| *it == place).unwrap_or(0);
+            let circle = self.stack.split_off(from);
+            for it in &circle {
+                self.lowest.remove(it);
+            }
+            return Step::Complete(circle);
+        }
+        if let Some(above) = self.path.last().map(|it| it.0) {
+            self.lower(above, number);
+        }
+        Step::On
+    }
+
+    fn lower(&mut self, place: i64, number: usize) {
+        let entry = self.lowest.entry(place).or_insert(number);
+        *entry = (*entry).min(number);
+    }
 }

@@ -9,8 +9,15 @@ use stratus_storage::{Consistency, Database, Rows, Session, Statement};
 use super::stored::{
     StoredRow, heads_of, history_of, id_list, permissions_by_root, permissions_of, publics_of, rows_of,
 };
-use crate::{collection::Collection, document::format_time, registry::Registry};
+use crate::{
+    collection::Collection,
+    document::format_time,
+    physical::{Index, State},
+    registry::Registry,
+};
 
+/// How many ids a collection may have to be found by its own index.
+const FEW: u32 = 5_000;
 /// How many entries of the index of heads are walked in one query.
 const WALKED: u32 = 5_000;
 /// How many documents are read at once at most, and how many bytes they shall have.
@@ -110,6 +117,10 @@ impl Exporter<'_> {
         mut self,
         write: &mut (dyn FnMut(&str) -> std::io::Result<()> + Send),
     ) -> Result<u64, ExportError> {
+        if let Some(ids) = self.few().await? {
+            let ids = ids.iter().map(String::as_str).collect::<Vec<_>>();
+            return self.lines(&ids, write).await;
+        }
         let (mut after, mut count) = (String::new(), 0);
         loop {
             let walked = self.session.query(&self.walk(&after)).await?;
@@ -121,16 +132,56 @@ impl Exporter<'_> {
                     ids.push(row.text(0)?);
                 }
             }
-            let mut ids = ids.as_slice();
-            while !ids.is_empty() {
-                let (page, rest) = ids.split_at(self.page.min(ids.len()));
-                for line in self.page(page).await? {
-                    write(&line).map_err(ExportError::Write)?;
-                    count += 1;
-                }
-                ids = rest;
-            }
+            count += self.lines(&ids, write).await?;
         }
+    }
+
+    /// Writes the lines of some documents, a page at a time, and says how many there were.
+    async fn lines(
+        &mut self,
+        mut ids: &[&str],
+        write: &mut (dyn FnMut(&str) -> std::io::Result<()> + Send),
+    ) -> Result<u64, ExportError> {
+        let mut count = 0;
+        while !ids.is_empty() {
+            let (page, rest) = ids.split_at(self.page.min(ids.len()));
+            for line in self.page(page).await? {
+                write(&line).map_err(ExportError::Write)?;
+                count += 1;
+            }
+            ids = rest;
+        }
+        Ok(count)
+    }
+
+    /// The ids of the collection's documents in order, if they are few.
+    ///
+    /// No index has a collection's ids in their order: a large collection is found by walking the
+    /// heads of all. One that is not is read whole from the index of its drafts, and sorted here, so
+    /// that many small ones beside a large one are no walk each.
+    async fn few(&mut self) -> Result<Option<Vec<String>>, ExportError> {
+        let is_plain = |it: &&Index| !it.unique && it.state == State::Draft;
+        let Some(index) = self.collection.indexes().iter().find(is_plain) else { return Ok(None) };
+        let sql = format!(
+            "SELECT d.root_id AS root_id FROM documents AS d INDEXED BY {} \
+             WHERE d.type_id = '{}' AND d.{} AND d.tenant_id = ?1 LIMIT ?2",
+            index.name,
+            self.collection.name(),
+            State::Draft.rows().replace("AND ", "AND d.")
+        );
+        let params = vec![self.options.tenant.as_str().into(), (FEW + 1).into()];
+        let rows = match self.session.query(&Statement::new(sql, params)).await {
+            // The definitions may be newer than the database: it has no such index yet.
+            Err(stratus_storage::Error::MissingSchema { .. }) => return Ok(None),
+            rows => rows?,
+        };
+        if rows.len() > FEW as usize {
+            return Ok(None);
+        }
+        let ids = rows.iter().map(|row| row.text(0).map(str::to_owned));
+        let mut ids = ids.collect::<stratus_storage::Result<Vec<_>>>()?;
+        ids.sort_unstable();
+        Ok(Some(ids))
     }
 
     /// The next roots after an id, of all collections, each with whether it is one to export.

@@ -9,7 +9,10 @@ use std::{
 use stratus_access::{Caller, TenantId};
 use stratus_storage::{Clock, Database, Entropy};
 
-use super::{run::Run, target::Target};
+use super::{
+    run::{MAX_LIVE, Run},
+    target::Target,
+};
 use crate::{registry::Registry, validate::FieldError};
 
 /// What happens when a line is not right.
@@ -94,6 +97,9 @@ pub enum ImportError {
     /// Others kept writing to the same documents.
     #[error("the documents are being written by many at once; what is not imported yet can be later")]
     Contended,
+    /// Another import of the same file ran at the same time, and took lines away from this one.
+    #[error("another import of the same file ran at the same time: run it again to complete it")]
+    Disturbed,
     /// The storage failed. The same import goes on where it was.
     #[error(transparent)]
     Storage(#[from] stratus_storage::Error),
@@ -110,6 +116,8 @@ pub struct Importer {
     pub(super) caller: Caller,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
+    /// How many targets a run remembers to be live.
+    pub(super) max_live: usize,
 }
 
 impl fmt::Debug for Importer {
@@ -129,13 +137,14 @@ impl Importer {
         caller: Caller,
     ) -> Self {
         let target = Target { database: Arc::clone(&database), registry, tenant };
-        Self { target, stage: database, is_trial: false, caller, clock, entropy }
+        Self { target, stage: database, is_trial: false, caller, clock, entropy, max_live: MAX_LIVE }
     }
 
     /// The same that only tries: everything is checked and counted, and nothing written to the
     /// database. What it has to remember goes to `scratch`, which has the same tables.
     ///
-    /// Values of unique fields are compared with the database and within a batch, not across the file.
+    /// Values of unique fields are compared with the database and within a batch, not across the
+    /// file, and so are parents that would be below each other.
     #[must_use]
     pub fn trial(self, scratch: Arc<dyn Database>) -> Self {
         Self { stage: scratch, is_trial: true, ..self }
@@ -151,6 +160,9 @@ impl Importer {
     /// where they are above those that are there; what is replaced becomes history, and history is
     /// added where its number is free. A line with `fields` alone is a create or a replace, and
     /// leaves what it doesn't mention. What is in the trash comes back.
+    ///
+    /// One file is imported by one run at a time: of two at once, one at least fails with
+    /// [`ImportError::Disturbed`] if they came into each other's way.
     ///
     /// # Errors
     ///

@@ -15,6 +15,11 @@ use crate::{
     validate::{FieldError, pointer, shorten},
 };
 
+/// How many permissions of its own a document has at most, as where they are put.
+const MAX_PERMISSIONS: usize = 200;
+/// The highest version number of a line: far from where the next save could not count on.
+const MAX_VERSION: i64 = u32::MAX as i64;
+
 type Fields = Map<String, Json>;
 
 /// A line, taken apart; its fields are not looked into yet.
@@ -122,7 +127,7 @@ impl Taken {
             }),
             created_at: self.time("createdAt"),
             published_at: self.nullable("publishedAt", time),
-            order: self.integer("order", -MAX_SAFE_INTEGER),
+            order: self.integer("order", -MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
             group: self.checked("translationGroup", |it| parse_uuid(it).is_ok(), "must be an id"),
             permissions: self.permissions(),
             body,
@@ -162,6 +167,8 @@ impl Taken {
         for (n, row) in versions.iter().enumerate() {
             let at = format!("/versions/{n}/version");
             match row.version {
+                // It may be there and be no number.
+                None if self.faults.iter().any(|it| it.pointer == at) => {}
                 None => self.fault(at, "required", "`version` is required"),
                 Some(version) if highest.is_none_or(|highest| version >= highest) => {
                     self.fault(at, "version", "must be below the version of the head");
@@ -233,7 +240,7 @@ impl Taken {
         };
         let mut taken = Self { members, at, faults: Vec::new() };
         let row = RowLine {
-            version: taken.integer("version", 1),
+            version: taken.integer("version", 1, MAX_VERSION),
             updated_at: taken.time("updatedAt"),
             publish_at: taken.optional("publishAt", time),
             expire_at: taken.optional("expireAt", time),
@@ -282,6 +289,11 @@ impl Taken {
             self.fault("/permissions", "type", "must be a list");
             return None;
         };
+        if items.len() > MAX_PERMISSIONS {
+            let message = format!("a document has at most {MAX_PERMISSIONS} entries");
+            self.fault("/permissions", "too_many", message);
+            return None;
+        }
         let mut permissions = Vec::new();
         for (n, item) in items.into_iter().enumerate() {
             let at = format!("/permissions/{n}");
@@ -370,11 +382,11 @@ impl Taken {
         }
     }
 
-    fn integer(&mut self, name: &str, least: i64) -> Option<i64> {
+    fn integer(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
         let number = self.members.swap_remove(name)?;
-        let fits = number.as_i64().filter(|it| (least..=MAX_SAFE_INTEGER).contains(it));
+        let fits = number.as_i64().filter(|it| (least..=most).contains(it));
         if fits.is_none() {
-            self.fault_at(name, "type", format!("must be a whole number from {least} to {MAX_SAFE_INTEGER}"));
+            self.fault_at(name, "type", format!("must be a whole number from {least} to {most}"));
         }
         fits
     }

@@ -57,12 +57,14 @@ pub(super) struct Plan {
     pub(super) kept: Vec<Kept>,
     pub(super) new: Vec<New>,
     pub(super) permissions: Option<Vec<Entry>>,
-    /// Versions up to this one are forgotten, unless they are the head or public.
-    pub(super) prune: Option<i64>,
+    /// So many of its newest rows stay; what is older is forgotten, unless it is the head or public.
+    pub(super) prune: Option<u32>,
     pub(super) changed: Vec<String>,
     pub(super) is_public: bool,
-    /// Its parent must be live.
-    pub(super) guards_parent: bool,
+    /// Where it is moved below another one: it must not be among the ancestors of that one.
+    pub(super) moved_below: Option<String>,
+    /// Parents that need not be live, as its rows have them already.
+    pub(super) stored_parents: Vec<String>,
 }
 
 /// Where a wanted row is to be found.
@@ -113,7 +115,11 @@ impl Plan {
             prune: None,
             changed: Vec::new(),
             is_public: existing.is_some_and(|it| it.head.is_published || it.public.is_some()),
-            guards_parent: !wanted.parent_may_be_gone,
+            // What is new is nobody's ancestor yet but for those in the file that came with it.
+            moved_below: head
+                .filter(|it| it.parent != wanted.head.parent)
+                .and_then(|_| wanted.head.parent.clone()),
+            stored_parents: wanted.stored_parents.clone(),
         }
     }
 
@@ -264,6 +270,8 @@ impl Plan {
     }
 
     /// History is added where its number is free, and only what pruning would leave.
+    ///
+    /// Rows are counted, not numbers: those of a line may be far ahead of those that are there.
     fn add_history(
         &mut self,
         collection: &Collection,
@@ -271,20 +279,22 @@ impl Plan {
         existing: Option<&Existing>,
         stamps: &Stamps,
     ) {
-        let oldest = self.version - i64::from(collection.definition().versions.max);
-        let is_taken = |version: i64, new: &[New]| {
-            existing.is_some_and(|it| it.versions.contains(&version))
-                || new.iter().any(|it| it.version == version)
+        let max = collection.definition().versions.max;
+        let mut numbers = existing.map(|it| it.versions.clone()).unwrap_or_default();
+        numbers.extend(self.new.iter().map(|it| it.version));
+        let is_free = |row: &WantedRow| {
+            row.version.is_some_and(|version| version < self.version && !numbers.contains(&version))
         };
+        let history: Vec<_> = history.into_iter().filter(is_free).collect();
+        numbers.extend(history.iter().filter_map(|it| it.version));
+        let oldest = numbers.iter().rev().take(max as usize).next_back().copied().unwrap_or(0);
         for row in history {
-            let Some(version) = row.version else { continue };
-            if version > oldest && version < self.version && !is_taken(version, &self.new) {
-                let stamps = Stamps { revision: 1, published_at: None, now: stamps.now };
-                self.new.push(row.into_new(version, (false, false), &stamps));
-            }
+            let Some(version) = row.version.filter(|it| *it >= oldest) else { continue };
+            let stamps = Stamps { revision: 1, published_at: None, now: stamps.now };
+            self.new.push(row.into_new(version, (false, false), &stamps));
         }
-        if existing.is_some() && oldest > 0 {
-            self.prune = Some(oldest);
+        if existing.is_some() && numbers.len() > max as usize {
+            self.prune = Some(max);
         }
     }
 }

@@ -26,7 +26,7 @@ const BATCH_BYTES: u64 = 4 << 20;
 /// How often a batch is tried when others write to the same documents.
 const MAX_ATTEMPTS: usize = 8;
 /// How many targets are remembered to be live.
-const MAX_LIVE: usize = 100_000;
+pub(super) const MAX_LIVE: usize = 100_000;
 
 /// Why a run ends early.
 pub(super) enum Halt {
@@ -56,9 +56,13 @@ pub(super) struct Run<'a, S> {
     pub(super) stage: Stage,
     pub(super) ranks: BTreeMap<String, i64>,
     summary: Summary,
-    lines: u64,
+    /// How many lines are staged, and how many are refused that are not.
+    pub(super) lines: u64,
+    pub(super) unstaged: u64,
     /// There is no document yet, so that nothing has to be compared with.
     pub(super) is_fresh: bool,
+    /// Whatever this run has written is in `live`: what is not there need not be looked up.
+    pub(super) knows_all: bool,
     /// What is not unique is looked for before it is written.
     pub(super) is_careful: bool,
     /// Some lines turned out to be of documents with other ids than theirs.
@@ -93,6 +97,7 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
         let fingerprint = source.digest(hash)?;
         let now = importer.clock.now();
         let stage = Stage::open(importer.stage.clone(), &fingerprint, now).await?;
+        let is_fresh = is_empty(&*importer.target.database).await?;
         let mut run = Self {
             importer,
             options,
@@ -102,7 +107,9 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
             ranks: ranks(registry),
             summary: Summary::default(),
             lines: 0,
-            is_fresh: is_empty(&*importer.target.database).await?,
+            unstaged: 0,
+            is_fresh,
+            knows_all: is_fresh,
             is_careful: importer.is_trial,
             has_renames: false,
             has_open: false,
@@ -123,10 +130,20 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
     async fn passes(&mut self) -> Result<(), Halt> {
         self.stage_lines().await?;
         self.settle().await?;
-        self.lines = self.stage.count().await?;
         self.in_order().await?;
         self.cursor = i64::MAX;
-        self.those_that_waited().await
+        self.those_that_waited().await?;
+        self.is_complete()
+    }
+
+    /// Every staged line must have been written or refused: what another import of the same file
+    /// took away meanwhile is neither, and nobody may believe that it is there.
+    fn is_complete(&self) -> Result<(), Halt> {
+        let handled = self.summary.imported() + self.summary.failed;
+        match handled == self.lines + self.unstaged {
+            true => Ok(()),
+            false => Err(Halt::Failed(ImportError::Disturbed)),
+        }
     }
 
     /// Says that a line is not imported.
@@ -162,7 +179,7 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
                         self.count(&before);
                         prepared?
                     } else {
-                        self.insist(before.lines).await?;
+                        self.insist(before.into_open()).await?;
                         self.prepare(again).await?
                     }
                 }
@@ -198,8 +215,8 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
         let failed = prepared.faults.iter().map(|it| (it.place, it.root_id.as_str()));
         self.stage.failed(&failed.collect::<Vec<_>>()).await?;
         self.stage.wait(&prepared.waits).await?;
-        if self.live.len() > MAX_LIVE {
-            self.live.clear();
+        if self.live.len() > self.importer.max_live {
+            self.forget_live();
         }
         // What is in the batch that is about to be written counts as being there.
         self.live.extend(prepared.done.iter().map(|it| (it.1.clone(), it.2.clone())));
@@ -236,13 +253,19 @@ impl<'a, S: Read + Seek + Send> Run<'a, S> {
         match written {
             Ok(()) => Ok(true),
             Err(StorageError::Guard { .. } | StorageError::NotUnique { .. }) => {
-                self.live.clear();
+                self.forget_live();
                 self.is_fresh = false;
                 self.is_careful = true;
                 Ok(false)
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// From here on the database has to be asked, even if there was nothing in it.
+    fn forget_live(&mut self) {
+        self.live.clear();
+        self.knows_all = false;
     }
 
     fn count(&mut self, prepared: &Prepared) {

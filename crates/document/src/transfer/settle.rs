@@ -25,6 +25,8 @@ impl<S: Read + Seek + Send> Run<'_, S> {
     /// Finds out what is not said: first at the top, then of those with a parent, which may be
     /// named by its slug.
     pub(super) async fn settle(&mut self) -> Result<(), Halt> {
+        // Of an import that was interrupted: what is settled is not found out again.
+        self.has_renames = self.stage.has_renames().await?;
         if !self.is_fresh || self.has_open {
             for is_top in [true, false] {
                 let mut after = -1;

@@ -22,7 +22,8 @@ const ADD: &str = "INSERT INTO import_lines (import_id, place, position, bytes, 
      json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'), \
      json_extract(value, '$[5]'), json_extract(value, '$[6]'), json_extract(value, '$[7]'), \
      json_extract(value, '$[8]'), json_extract(value, '$[9]'), json_extract(value, '$[10]') \
-     FROM json_each(?2) WHERE 1 ON CONFLICT (import_id, place) DO NOTHING";
+     FROM json_each(?2) WHERE 1 ON CONFLICT (import_id, place) DO UPDATE SET state = excluded.state \
+     WHERE import_lines.state <> excluded.state";
 
 const COLUMNS: &str = "l.place AS place, l.position AS position, l.bytes AS bytes, l.collection AS collection, \
      l.locale AS locale, l.parent AS parent, l.slug AS slug, l.base AS base, l.given_id AS given_id, \
@@ -157,7 +158,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Adds a line, unless it is there from the last time.
+    /// Adds a line. One that is there from the last time stays, but for whether it can be read.
     pub(super) async fn add(&mut self, line: &Staged) -> Result<()> {
         let row = line.to_json();
         self.added_bytes += row.len();
@@ -358,10 +359,11 @@ impl Stage {
         self.places(sql, vec![Value::Integer(place)]).await
     }
 
-    /// How many lines there are.
-    pub(super) async fn count(&self) -> Result<u64> {
-        let sql = "SELECT count(*) AS lines FROM import_lines WHERE import_id = ?1";
-        Ok(self.places(sql, vec![]).await?.first().map_or(0, |it| it.unsigned_abs()))
+    /// Whether lines have given themselves ids of documents that they turned out not to be of.
+    pub(super) async fn has_renames(&self) -> Result<bool> {
+        let sql = "SELECT 1 AS place FROM import_lines INDEXED BY import_lines_given \
+             WHERE import_id = ?1 AND given_id <> root_id LIMIT 1";
+        Ok(!self.places(sql, vec![]).await?.is_empty())
     }
 
     /// Forgets everything: the import is complete.

@@ -36,12 +36,15 @@ impl<S: Read + Seek + Send> Run<'_, S> {
                 Ok(staged) => staged,
                 Err((faults, remains)) => {
                     self.fault(place.line, faults)?;
-                    self.remains(place.line, remains)
+                    let remains = self.remains(place.line, remains);
+                    self.unstaged += u64::from(remains.is_none());
+                    remains
                 }
             };
             if let Some(staged) = staged {
                 let staged = Staged { position: place.position, bytes: place.bytes, ..staged };
                 self.stage.add(&staged).await?;
+                self.lines += 1;
             }
             if place.line.is_multiple_of(1_000) {
                 (self.report)(Report::Read { bytes: end });

@@ -29,9 +29,8 @@ pub(super) struct Wanted {
     pub(super) order: Option<i64>,
     pub(super) group: Option<String>,
     pub(super) permissions: Option<Vec<Entry>>,
-    /// Its parent may be gone: a parent may be put in the trash without its children, and an
-    /// export shows them as they are.
-    pub(super) parent_may_be_gone: bool,
+    /// The parents that its live rows have already. These may be gone: it is no fault of the line.
+    pub(super) stored_parents: Vec<String>,
 }
 
 /// What the public is to see.
@@ -53,6 +52,8 @@ pub(super) struct WantedRow {
     pub(super) slug: Option<String>,
     pub(super) locale: String,
     pub(super) parent: Option<String>,
+    /// Where the line names the parent.
+    pub(super) parent_at: String,
     pub(super) version: Option<i64>,
     pub(super) updated_at: Option<Timestamp>,
     pub(super) publish_at: Option<Timestamp>,
@@ -80,6 +81,9 @@ impl Wanted {
         existing: Option<&Existing>,
         row_bytes: usize,
     ) -> Result<Self, Vec<FieldError>> {
+        let stored = existing.map(|it| [Some(&it.head), it.public.as_ref()]);
+        let stored_parents =
+            stored.into_iter().flatten().flatten().filter_map(|it| it.parent.clone()).collect();
         let Line { created_at, published_at, order, group, permissions, body, .. } = line;
         let published_at = match published_at {
             Member::Value(time) => Some(time),
@@ -108,7 +112,6 @@ impl Wanted {
                 };
                 let public = if bare.publish { Public::Head } else { Public::Stays };
                 let history = Vec::new();
-                let parent_may_be_gone = existing.is_some_and(|it| it.head.parent == head.parent);
                 Ok(Self {
                     head,
                     public,
@@ -118,7 +121,7 @@ impl Wanted {
                     order,
                     group,
                     permissions,
-                    parent_may_be_gone,
+                    stored_parents,
                 })
             }
             Body::Exact { published, head, versions } => {
@@ -129,7 +132,7 @@ impl Wanted {
                 };
                 let mut history = Vec::new();
                 for (n, row) in versions.into_iter().enumerate() {
-                    history.push(WantedRow::history(collection, at(&row), row, n)?);
+                    history.push(WantedRow::history(collection, at(&row), row, row_bytes, n)?);
                 }
                 let exact = |row: Box<RowLine>, member: &'static str| {
                     let position = at(&row);
@@ -158,7 +161,7 @@ impl Wanted {
                     order,
                     group,
                     permissions,
-                    parent_may_be_gone: true,
+                    stored_parents,
                 })
             }
         }
@@ -191,15 +194,12 @@ impl WantedRow {
         member: &'static str,
     ) -> Result<Self, Vec<FieldError>> {
         let texts = content.texts(collection);
-        let size = texts.0.len() + texts.1.len();
-        if size > row_bytes {
-            let message = format!("the document is {size} bytes as it is stored; {row_bytes} at most");
-            return Err(vec![FieldError::new(format!("{member}/fields"), "too_large", message)]);
-        }
+        check_size(&texts, row_bytes, member)?;
         Ok(Self {
             slug,
             locale,
             parent,
+            parent_at: "/parent".to_owned(),
             version: None,
             updated_at: None,
             publish_at: None,
@@ -220,8 +220,12 @@ impl WantedRow {
     ) -> Result<Self, Vec<FieldError>> {
         let content = Content::exact(collection, &row.fields).map_err(|error| faults(error, member))?;
         let wanted = Self::of(collection, position, content, row_bytes, member)?;
-        let RowLine { version, updated_at, publish_at, expire_at, .. } = row;
-        Ok(Self { version, updated_at, publish_at, expire_at, ..wanted })
+        let RowLine { version, updated_at, publish_at, expire_at, parent, .. } = row;
+        let parent_at = match parent {
+            Member::Value(_) => format!("{member}/parent"),
+            Member::Absent | Member::Null => wanted.parent_at.clone(),
+        };
+        Ok(Self { parent_at, version, updated_at, publish_at, expire_at, ..wanted })
     }
 
     /// History may have been written under other definitions: only its members must be known.
@@ -229,6 +233,7 @@ impl WantedRow {
         collection: &Collection,
         Position { slug, locale, parent }: Position,
         row: RowLine,
+        row_bytes: usize,
         n: usize,
     ) -> Result<Self, Vec<FieldError>> {
         let unknown = row.fields.keys().find(|name| collection.shape().field(name).is_none());
@@ -238,12 +243,14 @@ impl WantedRow {
             return Err(vec![FieldError::new(at, "unknown_field", message)]);
         }
         let texts = texts(collection, &row.fields);
+        check_size(&texts, row_bytes, &format!("/versions/{n}"))?;
         let RowLine { version, updated_at, publish_at, expire_at, fields, .. } = row;
         let (derived, member) = (Derived::default(), "");
         Ok(Self {
             slug,
             locale,
             parent,
+            parent_at: String::new(),
             version,
             updated_at,
             publish_at,
@@ -265,6 +272,16 @@ impl WantedRow {
         let same_place = self.slug == row.slug && self.locale == row.locale && self.parent == row.parent;
         Ok(same_place && !row.is_trashed && row.has_texts(collection, &self.texts)?)
     }
+}
+
+/// A content must fit into a row.
+fn check_size(texts: &(String, String), row_bytes: usize, member: &str) -> Result<(), Vec<FieldError>> {
+    let size = texts.0.len() + texts.1.len();
+    if size <= row_bytes {
+        return Ok(());
+    }
+    let message = format!("the document is {size} bytes as it is stored; {row_bytes} at most");
+    Err(vec![FieldError::new(format!("{member}/fields"), "too_large", message)])
 }
 
 /// The faults of a content, from the pointers of a request's body to those of the line.

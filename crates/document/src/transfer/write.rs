@@ -49,6 +49,22 @@ const GONE: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT EXISTS (\
      AND d.is_current_draft = 1 AND d.tenant_id = ?3 AND d.type_id = json_extract(t.value, '$[0]') \
      AND d.deleted_at IS NULL))";
 
+/// The roots in `?2`, `[id, parent]` each, of which one is among its own ancestors.
+///
+/// In the batch: two documents may be moved below each other at once, by two batches or by others.
+/// `UNION` ends it in a circle of others, too.
+const LOOPS: &str = "EXISTS (WITH RECURSIVE up (root, id) AS (\
+     SELECT json_extract(t.value, '$[0]'), json_extract(t.value, '$[1]') FROM json_each(?2) AS t UNION \
+     SELECT up.root, d.parent_root_id FROM up \
+     CROSS JOIN documents AS d INDEXED BY documents_head ON d.root_id = up.id AND d.is_current_draft = 1 \
+     WHERE up.id <> up.root AND d.parent_root_id <> '') SELECT 1 FROM up WHERE up.id = up.root)";
+
+/// Forgets the history of root `?1` that is not among its `?2` newest rows, nor one of the rows `?3`.
+const PRUNE: &str = "DELETE FROM documents WHERE root_id = ?1 AND is_current_draft = 0 AND is_published = 0 \
+     AND version_number < (SELECT min(version_number) FROM (SELECT version_number FROM documents \
+     INDEXED BY documents_version WHERE root_id = ?1 ORDER BY version_number DESC LIMIT ?2)) \
+     AND id NOT IN (SELECT value FROM json_each(?3))";
+
 /// Who writes, and with what.
 #[derive(Clone, Copy)]
 pub(super) struct Writer<'a> {
@@ -77,6 +93,7 @@ struct Parts {
     permissions: Vec<Statement>,
     prunes: Vec<Statement>,
     targets: BTreeSet<(String, String)>,
+    moved_below: Vec<String>,
 }
 
 /// A document to write.
@@ -100,6 +117,7 @@ impl Writer<'_> {
             permissions: Vec::new(),
             prunes: Vec::new(),
             targets: BTreeSet::new(),
+            moved_below: Vec::new(),
         };
         let mut events = Vec::new();
         // Of each collection the last event, and whether the public can see a difference.
@@ -143,6 +161,8 @@ impl Writer<'_> {
         if let Some(revision) = plan.before {
             parts.revisions.push(json!([root_id, revision]).to_string());
         }
+        // What was the head until now is never forgotten at once.
+        let replaced = json!(plan.becomes_history).to_string();
         parts.becomes_history.extend(plan.becomes_history.drain(..).map(|it| json!(it).to_string()));
         if plan.restamps {
             parts.changes.push(Statement::new(
@@ -163,7 +183,7 @@ impl Writer<'_> {
             let row_id = mint_uuid_v7(self.clock, self.entropy);
             if row.is_head || row.is_published {
                 derived_rows(&row_id, &row.derived, parts);
-                targets(&collection, root_id, &row, plan.guards_parent, parts);
+                targets(&collection, root_id, &row, &plan.stored_parents, parts);
             }
             parts.inserts.push(self.insert(&collection, root_id, &row_id, &plan, row, &actor));
         }
@@ -182,12 +202,10 @@ impl Writer<'_> {
                 parts.permissions.push(owner.insert(permissions));
             }
         }
-        if let Some(oldest) = plan.prune {
-            parts.prunes.push(Statement::new(
-                "DELETE FROM documents WHERE root_id = ?1 AND version_number <= ?2 \
-                 AND is_current_draft = 0 AND is_published = 0",
-                vec![root_id.into(), Value::Integer(oldest)],
-            ));
+        parts.moved_below.extend(plan.moved_below.iter().map(|parent| json!([root_id, parent]).to_string()));
+        if let Some(max) = plan.prune {
+            let params = vec![root_id.into(), max.into(), replaced.into()];
+            parts.prunes.push(Statement::new(PRUNE, params));
         }
     }
 
@@ -271,11 +289,11 @@ fn derived_rows(row_id: &str, derived: &Derived, parts: &mut Parts) {
 }
 
 /// What must be live once the batch has run: strong targets, and parents.
-fn targets(collection: &Collection, root_id: &str, row: &New, with_parent: bool, parts: &mut Parts) {
+fn targets(collection: &Collection, root_id: &str, row: &New, stored: &[String], parts: &mut Parts) {
     let strong = row.derived.references.iter().filter(|it| it.strength == Strength::Strong);
     let strong = strong.map(|it| (it.collection.clone(), it.target.clone()));
-    let parent =
-        row.parent.iter().filter(|_| with_parent).map(|it| (collection.name().to_owned(), it.clone()));
+    let parent = row.parent.iter().filter(|it| !stored.contains(it));
+    let parent = parent.map(|it| (collection.name().to_owned(), it.clone()));
     parts.targets.extend(strong.chain(parent).filter(|it| it.1 != root_id));
 }
 
@@ -307,6 +325,9 @@ impl Parts {
         let targets = self.targets.iter().map(|it| json!([it.0, it.1]).to_string()).collect();
         for list in lists(targets) {
             statements.push(guard_when(GuardKind::MissingReference, GONE, [list, tenant.as_str().into()]));
+        }
+        for list in lists(self.moved_below) {
+            statements.push(guard_when(GuardKind::MissingParent, LOOPS, [list]));
         }
         statements
     }

@@ -16,14 +16,14 @@ use stratus_testkit::SeededEntropy;
 use crate::fixture::{World, demo, fields};
 
 /// What an import said.
-struct Said {
-    summary: Summary,
-    faults: Vec<String>,
+pub(crate) struct Said {
+    pub(crate) summary: Summary,
+    pub(crate) faults: Vec<String>,
 }
 
 impl Said {
     #[track_caller]
-    fn expect(&self, created: u64, updated: u64, unchanged: u64) -> &Self {
+    pub(crate) fn expect(&self, created: u64, updated: u64, unchanged: u64) -> &Self {
         let Summary { created: c, updated: u, unchanged: n, failed, .. } = self.summary;
         assert_eq!((c, u, n, failed), (created, updated, unchanged, 0), "{:?}", self.faults);
         self
@@ -33,7 +33,7 @@ impl Said {
 impl Said {
     /// Its faults begin with these.
     #[track_caller]
-    fn named(&self, expected: &[&str]) {
+    pub(crate) fn named(&self, expected: &[&str]) {
         assert_eq!(self.faults.len(), expected.len(), "{:#?}", self.faults);
         for (fault, expected) in self.faults.iter().zip(expected) {
             assert!(fault.starts_with(expected), "{fault} is not {expected}");
@@ -42,7 +42,7 @@ impl Said {
 }
 
 impl World {
-    async fn export_with(&self, options: &ExportOptions) -> String {
+    pub(crate) async fn export_with(&self, options: &ExportOptions) -> String {
         let mut text = String::new();
         let registry = self.repository().registry().clone();
         let mut write = |line: &str| {
@@ -58,7 +58,7 @@ impl World {
         self.export_with(&ExportOptions { history: History::Exported, ..ExportOptions::default() }).await
     }
 
-    fn importer(&self) -> Importer {
+    pub(crate) fn importer(&self) -> Importer {
         Importer::new(
             self.database.clone(),
             Arc::new(self.repository().registry().clone()),
@@ -69,7 +69,7 @@ impl World {
         )
     }
 
-    async fn import_with(&self, importer: &Importer, text: &str, options: &ImportOptions) -> Said {
+    pub(crate) async fn import_with(&self, importer: &Importer, text: &str, options: &ImportOptions) -> Said {
         self.clock.advance(1_000);
         let mut faults = Vec::new();
         let mut report = |report: Report<'_>| {
@@ -85,7 +85,7 @@ impl World {
         Said { summary, faults }
     }
 
-    async fn import(&self, text: &str) -> Said {
+    pub(crate) async fn import(&self, text: &str) -> Said {
         self.import_with(&self.importer(), text, &skip()).await
     }
 
@@ -94,25 +94,25 @@ impl World {
     }
 
     #[track_caller]
-    fn assert_nothing_staged(&self) {
+    pub(crate) fn assert_nothing_staged(&self) {
         assert_eq!(
             self.count("SELECT (SELECT count(*) FROM import_lines) + (SELECT count(*) FROM imports)"),
             0
         );
     }
 
-    async fn assert_clean(&self) {
+    pub(crate) async fn assert_clean(&self) {
         let findings = examine(&*self.database, self.repository().registry()).await.expect("a look");
         assert!(findings.is_empty(), "{findings:?}");
     }
 }
 
-fn skip() -> ImportOptions {
+pub(crate) fn skip() -> ImportOptions {
     ImportOptions { on_error: OnError::Skip, ..ImportOptions::default() }
 }
 
 /// Something of every kind that can refer, hide, repeat and nest.
-fn definitions() -> Vec<CollectionDefinition> {
+pub(crate) fn definitions() -> Vec<CollectionDefinition> {
     let pages = json!({
         "name": "pages", "slug": {"from": "title"}, "versions": {"max": 20},
         "fields": {
@@ -122,6 +122,7 @@ fn definitions() -> Vec<CollectionDefinition> {
             "views": {"type": "integer", "readOnly": true},
             "owner": {"type": "reference", "to": "authors", "strength": "strong"},
             "next": {"type": "reference", "to": "pages", "strength": "strong"},
+            "also": {"type": "reference", "to": "pages", "strength": "strong"},
             "related": {"type": "reference", "to": "pages", "many": true},
             "tags": {"type": "tags", "facet": true},
             "weight": {"type": "number", "facet": true},
@@ -136,7 +137,7 @@ fn definitions() -> Vec<CollectionDefinition> {
     demo().into_iter().chain([page]).collect()
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     World::of(definitions()).await
 }
 
@@ -241,7 +242,7 @@ async fn check(lines: &[&str], created: u64) -> World {
     to
 }
 
-const ADA: &str =
+pub(crate) const ADA: &str =
     r#"{"type": "authors", "publish": true, "fields": {"name": "Ada Okafor", "email": "a@b.c"}}"#;
 
 #[tokio::test]
@@ -354,193 +355,6 @@ async fn a_different_document_is_a_save() {
     to.assert_clean().await;
 }
 
-/// Where lines are tried that are not right: nothing of them may be left.
-struct Trial {
-    there: World,
-    scratch: World,
-}
-
-impl Trial {
-    async fn new() -> Self {
-        Self { there: world().await, scratch: world().await }
-    }
-
-    /// Imports lines and expects faults, each given as the beginning of `line: pointer: message`.
-    async fn refuses(&self, lines: &str, expected: &[&str]) {
-        let to = world().await;
-        let said = to.import(lines).await;
-        said.named(expected);
-        to.assert_clean().await;
-        to.assert_nothing_staged();
-        // A trial finds the same, and writes nothing.
-        let importer = self.there.importer().trial(self.scratch.database.clone());
-        let tried = self.there.import_with(&importer, lines, &skip()).await;
-        tried.named(expected);
-        assert_eq!(tried.summary, said.summary);
-        let left = "SELECT (SELECT count(*) FROM documents) + (SELECT count(*) FROM imports) \
-             + (SELECT count(*) FROM events)";
-        assert_eq!(self.there.count(left), 0);
-        self.scratch.assert_nothing_staged();
-    }
-}
-
-#[tokio::test]
-async fn what_is_not_right_is_named() {
-    let trial = Trial::new().await;
-    let page = |rest: &str| format!(r#"{{"type": "pages", {rest}}}"#);
-    trial
-        .refuses(
-            "{\"a\": \n[]\n\"x\"",
-            &["1: : is no JSON: EOF", "2: : a line is a JSON object", "3: : a line is"],
-        )
-        .await;
-    trial.refuses("\u{feff}\r\n\r\n{}\r\n", &["3: /fields: `fields` is required"]).await;
-    trial.refuses(r#"{"fields": {}}"#, &["1: /type: `type` is required"]).await;
-    trial
-        .refuses(r#"{"type": "nothing", "fields": {}}"#, &["1: /type: there is no collection `nothing`"])
-        .await;
-    trial
-        .refuses(
-            &page(r#""fields": {"titel": "x"}"#),
-            &["1: /fields/titel: there is no field", "1: /fields/title: `title` is required"],
-        )
-        .await;
-    trial
-        .refuses(
-            &page(r#""fields": {"title": "x"}, "stauts": 1"#),
-            &["1: /stauts: there is no member `stauts`"],
-        )
-        .await;
-    trial
-        .refuses(
-            &page(r#""fields": {"title": "x", "title": "y"}"#),
-            &["1: /fields/title: `title` is named twice"],
-        )
-        .await;
-    trial.refuses(&page(r#""fields": {"title": "x"}, "id": "1", "slug": "A b", "locale": "xx_y", "createdAt": "today", "publish": 1, "order": 1.5"#),
-        &["1: /publish: must be true or false", "1: /id: must be the id", "1: /slug: must be lower-case", "1: /locale: must be a locale",
-          "1: /createdAt: must be a moment", "1: /order: must be a whole number"]).await;
-    trial.refuses(
-        &page(
-            r#""fields": {"title": "x", "owner": "nobody", "next": "018f0000-0000-7000-8000-00000000000a"}"#,
-        ),
-        &["1: /fields/owner: there is no document `nobody` in `authors`"],
-    )
-    .await;
-    trial
-        .refuses(
-            &page(r#""fields": {"title": "x", "next": "018f0000-0000-7000-8000-00000000000a"}"#),
-            &["1: /fields/next: there is no document `018f0000-0000-7000-8000-00000000000a` in `pages`"],
-        )
-        .await;
-    trial
-        .refuses(
-            &page(r#""parent": "nobody", "fields": {"title": "x"}"#),
-            &["1: /parent: there is no document `nobody`"],
-        )
-        .await;
-    let deep = format!("{}1{}", "[".repeat(80), "]".repeat(80));
-    trial.refuses(&page(&format!(r#""fields": {{"title": {deep}}}"#)), &["1: /fields/title/0/0"]).await;
-    let large = page(&format!(r#""fields": {{"title": "{}"}}"#, "x".repeat(3_000_000)));
-    trial
-        .refuses(&large, &["1: /fields: the document is 3000014 bytes as it is stored; 1995904 at most"])
-        .await;
-    let two = page(r#""slug": "a", "fields": {"title": "x"}"#);
-    trial.refuses(&format!("{two}\n{two}"), &["2: /slug: line 1 has the same slug"]).await;
-    let two = page(r#""id": "018f0000-0000-7000-8000-00000000000a", "fields": {"title": "x"}"#);
-    trial.refuses(&format!("{two}\n\n{two}"), &["3: /id: is of the same document as line 1"]).await;
-    let parent = |slug: &str, of: &str| {
-        page(&format!(
-            r#""slug": "{slug}", "id": "018f0000-0000-7000-8000-00000000000{slug}", "parent": "018f0000-0000-7000-8000-00000000000{of}", "fields": {{"title": "x"}}"#
-        ))
-    };
-    trial
-        .refuses(
-            &format!("{}\n{}", parent("a", "b"), parent("b", "a")),
-            &[
-                "1: /parent: the document would be below itself",
-                "2: /parent: the document would be below itself",
-            ],
-        )
-        .await;
-    trial.refuses(&parent("a", "a"), &["1: /parent: a document can't be its own parent"]).await;
-    let unique = |slug: &str| page(&format!(r#""slug": "{slug}", "fields": {{"title": "x", "code": "c"}}"#));
-    trial.refuses(&format!("{}\n{}", unique("a"), unique("b")), &["2: /fields/code: the document"]).await;
-    // Those that refer to a line which is not imported aren't either, wherever they stand.
-    let lines = [
-        page(r#""slug": "a", "fields": {"title": "A", "next": "b"}"#),
-        page(r#""slug": "b", "fields": {"title": "B", "next": "c"}"#),
-        page(r#""slug": "c", "fields": {"title": 5}"#),
-        page(r#""slug": "d", "fields": {"title": "D", "next": "e"}"#),
-        page(r#""slug": "e", "fields": {"title": "E"}, "nonsense": true"#),
-        page(r#""slug": "f", "fields": {"title": "F"}"#),
-    ];
-    trial
-        .refuses(
-            &lines.join("\n"),
-            &[
-                "5: /nonsense: there is no member",
-                "1: /fields/next: refers to line 2, which is not imported",
-                "2: /fields/next: refers to line 3, which is not imported",
-                "3: /fields/title: must be text",
-                "4: /fields/next: refers to line 5, which is not imported",
-            ],
-        )
-        .await;
-    let row = r#"{"version": 2, "updatedAt": "2026-01-01T00:00:00Z", "publishAt": null, "expireAt": null, "fields": {"title": "x"}}"#;
-    trial.refuses(&page(r#""head": "same""#), &["1: /head: is `same`, and there is nothing published"]).await;
-    trial.refuses(&page(&format!(r#""published": {row}"#)), &["1: /head: `head` is required"]).await;
-    trial
-        .refuses(
-            &page(&format!(r#""published": {row}, "head": {row}"#)),
-            &["1: /published/version: must be below"],
-        )
-        .await;
-    trial
-        .refuses(
-            &page(&format!(r#""publishedAt": "2026-01-01T00:00:00Z", "head": {row}"#)),
-            &["1: /publishedAt: the line publishes nothing"],
-        )
-        .await;
-    trial.refuses(
-        &page(&format!(
-            r#""head": {row}, "permissions": [{{"principal": "nobody", "action": "read", "effect": "deny"}}]"#
-        )),
-        &["1: /permissions/0/principal: `nobody` is not a principal"],
-    )
-    .await;
-    trial
-        .refuses(
-            &page(&format!(r#""head": {row}, "versions": [{row}]"#)),
-            &["1: /versions/0/version: must be below"],
-        )
-        .await;
-    trial
-        .refuses(
-            &page(&format!(r#""head": {}"#, row.replace("\"x\"", "7"))),
-            &["1: /head/fields/title: must be text"],
-        )
-        .await;
-}
-
-#[tokio::test]
-async fn stop_writes_nothing_of_its_batch_and_a_corrected_file_goes_on() {
-    let good = |n: usize| {
-        format!(
-            r#"{{"type": "comments", "fields": {{"post": "018f0000-0000-7000-8000-00000000000a", "name": "N", "body": "{n}"}}}}"#
-        )
-    };
-    let mut lines: Vec<_> = (0..1_200).map(good).collect();
-    lines[700] = r#"{"type": "comments", "fields": {"name": "N"}}"#.to_owned();
-    let to = world().await;
-    let said = to.import_with(&to.importer(), &lines.join("\n"), &ImportOptions::default()).await;
-    assert!(said.summary.stopped && said.faults[0].starts_with("701: /fields/post: "), "{:?}", said.faults);
-    assert_eq!((said.summary.created, to.count("SELECT count(*) FROM documents")), (500, 500));
-    lines[700] = good(700);
-    to.import(&lines.join("\n")).await.expect(700, 0, 500);
-    to.assert_clean().await;
-}
-
 #[tokio::test]
 async fn only_lines_of_a_collection_are_imported() {
     let to = world().await;
@@ -571,6 +385,31 @@ async fn another_tenant_is_another_world() {
     let options = ExportOptions { tenant: "other".parse().expect("a tenant"), ..ExportOptions::default() };
     assert_eq!(world.export_with(&options).await.lines().count(), 1);
     world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_small_collection_is_exported_without_a_walk_through_the_others() {
+    let world = world().await;
+    for name in ["Ada", "Bo", "Cy"] {
+        world.author(name).await;
+    }
+    let options = ExportOptions { collections: vec!["authors".to_owned()], ..ExportOptions::default() };
+    let before = world.database.counts().work;
+    let text = world.export_with(&options).await;
+    let alone = world.database.counts().work - before;
+    assert!(alone > 0, "work is counted");
+    let pages = "WITH RECURSIVE n (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM n WHERE n < 5999) \
+         INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, type_version, \
+         version_number, revision, created_at, updated_at, data) \
+         SELECT 'row-' || n, 'page-' || n, 'pages', 'default', 1, 0, 0, 1, 1, 0, 0, '{\"title\":\"P\"}' FROM n";
+    world.connection().execute(pages, []).expect("pages");
+    let before = world.database.counts().work;
+    assert_eq!(world.export_with(&options).await, text);
+    assert_eq!(world.database.counts().work - before, alone);
+    // More than are found by an index, and still in the order of their ids.
+    let text = world.export().await;
+    let ids: Vec<_> = text.lines().skip(3).filter_map(|it| it.split('"').nth(3)).collect();
+    assert!(ids.len() == 6_000 && ids.is_sorted());
 }
 
 /// One write of a history that made a small world.

@@ -159,6 +159,21 @@ fn an_import_that_is_killed_is_completed_by_the_next() {
     assert_eq!(finish(place.command(&["doctor"])).expect(0).stdout, "clean\n");
 }
 
+#[test]
+fn one_import_at_a_time() {
+    let place = Place::new();
+    let path = place.file("content.ndjson", &content(2, 4));
+    finish(place.command(&["migrate", "up"])).expect(0);
+    let lock = place.data.path().join("stratus-import.lock");
+    let turn = fs::File::options().create(true).append(true).open(lock).expect("a lock");
+    turn.lock().expect("a turn");
+    finish(place.command(&["import", &path])).refused(&["another import into", "is running"]);
+    // A trial writes nothing there.
+    finish(place.command(&["import", &path, "--dry-run"])).expect(0);
+    drop(turn);
+    finish(place.command(&["import", &path])).expect(0);
+}
+
 /// A number that differs each time; it is printed, and nothing depends on it.
 #[expect(clippy::disallowed_methods, reason = "these tests run real processes")]
 fn random() -> u64 {
