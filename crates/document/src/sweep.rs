@@ -10,11 +10,10 @@
 //! is recorded by it once, and never again. A window that was open, or over, when its row was last
 //! written is not recorded: that write was.
 //!
-//! What can be missed: a moment that lies between the time that a write notes as its own and its
-//! commit, if a sweep goes past that moment before the commit. So it is with a window that begins or
-//! ends within the milliseconds of the batch, or within the seconds that it waits for other writers
-//! or that the clocks of two machines differ. Such a moment is not recorded later either. The write
-//! itself was, after the moment: whoever follows the log and looks then sees what is so.
+//! A sweep stays two seconds behind the clock, because a write notes its time before it commits.
+//! What can still be missed is a moment that lies between the two where they are further apart: the
+//! write waited longer for others, or the clocks of two machines differ by more. The write itself
+//! was recorded, after the moment: whoever follows the log and looks then sees what is so.
 
 mod position;
 

@@ -140,13 +140,16 @@ impl<'a> Write<'a> {
     }
 
     /// Forgets the oldest history beyond what the collection keeps. The public row always stays.
+    ///
+    /// By count and not by number: an import may leave gaps between the versions.
     pub(super) fn prune(&mut self, id: &str, newest: i64) {
-        let oldest = newest - i64::from(self.collection.definition().versions.max);
-        if oldest > 0 {
+        let kept = i64::from(self.collection.definition().versions.max);
+        if newest > kept {
             self.push(
-                "DELETE FROM documents WHERE root_id = ?1 AND version_number <= ?2 \
-                 AND is_current_draft = 0 AND is_published = 0",
-                vec![id.into(), Value::Integer(oldest)],
+                "DELETE FROM documents WHERE root_id = ?1 AND is_current_draft = 0 AND is_published = 0 \
+                 AND version_number <= (SELECT v.version_number FROM documents AS v INDEXED BY documents_version \
+                 WHERE v.root_id = ?1 ORDER BY v.version_number DESC LIMIT 1 OFFSET ?2)",
+                vec![id.into(), Value::Integer(kept)],
             );
         }
     }

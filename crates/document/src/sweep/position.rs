@@ -11,6 +11,10 @@ use crate::registry::Registry;
 const CATEGORY: &str = "windows";
 const KEY: &str = "swept";
 
+/// How far a sweep stays behind the clock, in milliseconds: a write that took its time before may
+/// commit after, and its window shall not lie in what is swept by then.
+const LAG: Timestamp = 2_000;
+
 /// Which end of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,7 +89,7 @@ impl Position {
         // What is ahead of the clock was written by one that was wrong.
         let swept = seen.map_or(0, |it| it.stored.swept).min(now);
         let round = seen.and_then(|it| it.stored.round.clone());
-        let round = round.unwrap_or(Round { until: now, edge: Edge::Opened, after: None });
+        let round = round.unwrap_or(Round { until: now - LAG, edge: Edge::Opened, after: None });
         let Round { until, edge, after } = round;
         (swept < until).then_some(Self { from: swept, until, edge, after, over: false })
     }

@@ -261,13 +261,13 @@ impl Exporter<'_> {
         }
         match public.or(Some(head).filter(|it| it.is_published && !is_draft)) {
             Some(public) => {
-                text.raw("published", &self.row(public, head, Shown::Window)?);
+                text.raw("published", &self.row(public, head, Shown::Always)?);
                 match public.row_id == head.row_id {
                     true => text.raw("head", "\"same\""),
-                    false => text.raw("head", &self.row(head, head, Shown::Window)?),
+                    false => text.raw("head", &self.row(head, head, Shown::Always)?),
                 }
             }
-            None => text.raw("head", &self.row(head, head, Shown::Window)?),
+            None => text.raw("head", &self.row(head, head, Shown::Always)?),
         }
         if !permissions.is_empty() {
             let entry = |it: &Entry| {
@@ -282,7 +282,7 @@ impl Exporter<'_> {
         if self.options.history == History::Exported && !history.is_empty() {
             // An older public row, shown as the head, has versions after it.
             let rows = history.iter().filter(|it| it.version < head.version);
-            let rows = rows.map(|it| self.row(it, head, Shown::Content));
+            let rows = rows.map(|it| self.row(it, head, Shown::WhereSet));
             let rows = rows.collect::<Result<Vec<_>, _>>()?;
             text.raw("versions", &format!("[{}]", rows.join(",")));
         }
@@ -296,9 +296,10 @@ impl Exporter<'_> {
         let mut text = Members::new(&mut line);
         text.member("version", &json!(row.version));
         text.member("updatedAt", &json!(format_time(row.updated_at)));
-        if shown == Shown::Window {
-            text.member("publishAt", &json!(row.publish_at.map(format_time)));
-            text.member("expireAt", &json!(row.expire_at.map(format_time)));
+        for (name, time) in [("publishAt", row.publish_at), ("expireAt", row.expire_at)] {
+            if shown == Shown::Always || time.is_some() {
+                text.member(name, &json!(time.map(format_time)));
+            }
         }
         text.raw("fields", &fields);
         if row.slug != head.slug {
@@ -315,13 +316,12 @@ impl Exporter<'_> {
     }
 }
 
-/// What is shown of a row.
+/// When the window of a row is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
-    /// When it is visible, too.
-    Window,
-    /// What a version can be restored from.
-    Content,
+    Always,
+    /// Of history, where it has one.
+    WhereSet,
 }
 
 fn by_root(rows: &Rows) -> stratus_storage::Result<BTreeMap<String, Vec<StoredRow>>> {

@@ -227,13 +227,26 @@ impl Stage {
         rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()))).collect()
     }
 
-    /// Notes what was found out about lines.
+    /// Notes what was found out about lines. A statement a line: joined with a list, SQLite walks
+    /// the list for each line of the file.
     pub(super) async fn settle(&self, lines: &[Staged]) -> Result<()> {
-        let rows = lines.iter().map(|it| (it.place, &it.parent, &it.slug, &it.root_id)).collect::<Vec<_>>();
-        let sql = "UPDATE import_lines SET parent = json_extract(t.value, '$[1]'), \
-             slug = json_extract(t.value, '$[2]'), root_id = json_extract(t.value, '$[3]') \
-             FROM json_each(?2) AS t WHERE import_id = ?1 AND place = json_extract(t.value, '$[0]')";
-        self.run(sql, vec![list(&rows)]).await
+        let note = |it: &Staged| {
+            let params = vec![
+                Value::Integer(self.import),
+                Value::Integer(it.place),
+                it.parent.as_str().into(),
+                it.slug.as_deref().into(),
+                it.root_id.as_str().into(),
+            ];
+            let sql = "UPDATE import_lines SET parent = ?3, slug = ?4, root_id = ?5 \
+                 WHERE import_id = ?1 AND place = ?2";
+            Statement::new(sql, params)
+        };
+        let statements: Vec<_> = lines.iter().map(note).collect();
+        if !statements.is_empty() {
+            self.database.session(Consistency::Primary).batch(&statements).await?;
+        }
+        Ok(())
     }
 
     /// Of the lines between two places, those that are of the same document or have the same slug

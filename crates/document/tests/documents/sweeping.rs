@@ -9,6 +9,8 @@ use stratus_testkit::{Fault, SeededEntropy};
 use crate::fixture::{NOW, World, fields};
 
 const HOUR: i64 = 3_600_000;
+/// How far a sweep stays behind the clock.
+const LAG: i64 = 2_000;
 const ANY: Precondition = Precondition::Any;
 
 async fn swept(world: &World, seed: u64) -> (u64, u64) {
@@ -60,7 +62,7 @@ async fn each_transition_is_recorded_once() {
     assert_eq!(swept(&world, 1).await, (0, 0));
     let before = public_seq(&world);
 
-    world.clock.set(NOW + HOUR);
+    world.clock.set(LAG + NOW + HOUR);
     assert_eq!(swept(&world, 2).await, (1, 0));
     let opened = r#"published role:system 1 {"window":"opened"}"#;
     assert_eq!(recorded(&world, &id), [opened]);
@@ -68,7 +70,7 @@ async fn each_transition_is_recorded_once() {
     assert_eq!(swept(&world, 3).await, (0, 0));
 
     let before = public_seq(&world);
-    world.clock.set(NOW + 3 * HOUR);
+    world.clock.set(LAG + NOW + 3 * HOUR);
     assert_eq!(swept(&world, 4).await, (0, 1));
     assert_eq!(recorded(&world, &id), [opened, r#"unpublished role:system 1 {"window":"closed"}"#]);
     assert_ne!(public_seq(&world), before);
@@ -82,7 +84,7 @@ async fn each_transition_is_recorded_once() {
 async fn the_first_sweep_misses_nothing() {
     let world = World::demo().await;
     let id = author(&world, Some(HOUR), Some(2 * HOUR)).await;
-    world.clock.set(NOW + 9 * HOUR);
+    world.clock.set(LAG + NOW + 9 * HOUR);
     assert_eq!(swept(&world, 1).await, (1, 1));
     assert_eq!(recorded(&world, &id).len(), 2);
     assert_eq!(swept(&world, 2).await, (0, 0));
@@ -99,7 +101,7 @@ async fn what_a_write_has_recorded_is_not_recorded_again() {
     let trashed = world.create("authors", &named).await.document.id;
     world.service.trash(&admin, "authors", &trashed, &ANY).await.expect("trash");
     let written = author(&world, Some(HOUR), None).await;
-    world.clock.set(NOW + HOUR + 1);
+    world.clock.set(LAG + NOW + HOUR + 1);
     let order = Input { order: Member::Value(1), ..Input::default() };
     world.service.patch(&admin, "authors", &written, &ANY, &order).await.expect("a move");
     world.service.recover(&admin, "authors", &trashed, &ANY).await.expect("recover");
@@ -111,7 +113,7 @@ async fn a_public_version_beside_its_draft_is_recorded() {
     let world = World::demo().await;
     let id = author(&world, Some(HOUR), None).await;
     let edit = fields(json!({ "name": "Draft" }));
-    world.clock.set(NOW + HOUR + 1);
+    world.clock.set(LAG + NOW + HOUR + 1);
     world.service.patch(&world.admin(), "authors", &id, &ANY, &edit).await.expect("a draft");
     assert_eq!(swept(&world, 1).await, (1, 0));
     assert_eq!(recorded(&world, &id), [r#"published role:system 1 {"window":"opened"}"#]);
@@ -123,7 +125,7 @@ async fn many_at_one_moment_are_recorded_in_steps() {
     for n in 0..230 {
         author(&world, Some(HOUR), Some(HOUR + 1 + i64::from(n % 2 == 0))).await;
     }
-    world.clock.set(NOW + 2 * HOUR);
+    world.clock.set(LAG + NOW + 2 * HOUR);
     assert_eq!(swept(&world, 1).await, (230, 230));
     let events =
         "SELECT count(*) || ' ' || count(DISTINCT document || kind) FROM events WHERE instr(data, 'window')";
@@ -138,7 +140,7 @@ async fn of_two_sweeps_at_once_each_transition_is_recorded_by_one() {
     for _ in 0..250 {
         author(&world, Some(HOUR), None).await;
     }
-    world.clock.set(NOW + 2 * HOUR);
+    world.clock.set(LAG + NOW + 2 * HOUR);
     let racing = [1, 2, 3].map(|seed| {
         let world = Arc::clone(&world);
         tokio::spawn(async move { swept(&world, seed).await.0 })
@@ -157,7 +159,7 @@ async fn of_two_sweeps_at_once_each_transition_is_recorded_by_one() {
 async fn a_sweep_reads_by_its_indexes() {
     let world = World::demo().await;
     author(&world, Some(HOUR), None).await;
-    world.clock.set(NOW + HOUR);
+    world.clock.set(LAG + NOW + HOUR);
     world.recording.take();
     swept(&world, 1).await;
     let pages = world.recording.take();
@@ -181,7 +183,7 @@ async fn what_is_written_in_between_is_looked_at_again() {
     let id = author(&world, Some(HOUR), None).await;
     let other = Input { slug: Member::Value("b".into()), ..window(Some(HOUR), None) };
     let stays = world.create("authors", &other).await.document.id;
-    world.clock.set(NOW + HOUR);
+    world.clock.set(LAG + NOW + HOUR);
     let (service, admin, gone) = (world.service.clone(), world.admin(), id.clone());
     let trash = async move {
         service.trash(&admin, "authors", &gone, &ANY).await.expect("trash");
@@ -197,12 +199,12 @@ async fn what_is_written_in_between_is_looked_at_again() {
 async fn a_step_whose_answer_is_lost_is_not_taken_twice() {
     let world = World::demo().await;
     let id = author(&world, Some(HOUR), None).await;
-    world.clock.set(NOW + HOUR);
+    world.clock.set(LAG + NOW + HOUR);
     world.faulty.then(Fault::Pass).then(Fault::Pass).then(Fault::LoseAnswer);
     assert_eq!(swept(&world, 1).await, (1, 0));
     assert_eq!(recorded(&world, &id).len(), 1);
 
-    world.clock.set(NOW + 2 * HOUR);
+    world.clock.set(LAG + NOW + 2 * HOUR);
     // The last step has no event to find it by: it fails, and the next sweep goes on.
     world.faulty.then(Fault::Pass).then(Fault::Pass).then(Fault::Pass).then(Fault::LoseAnswer);
     let registry = world.repository().registry();
