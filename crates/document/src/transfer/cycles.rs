@@ -16,10 +16,14 @@ impl<S: Read + Seek + Send> Run<'_, S> {
     /// Writes all that waits.
     pub(super) async fn those_that_waited(&mut self) -> Result<(), Halt> {
         let mut search = Search::default();
+        // What was tried since something was written, in vain.
+        let mut tried = BTreeSet::new();
         loop {
             let ready = self.ready_lines().await?;
             if !ready.is_empty() {
-                self.insist(ready).await?;
+                if self.insist(ready).await? > 0 {
+                    tried.clear();
+                }
                 continue;
             }
             let Some(circle) = self.next_circle(&mut search).await? else { return Ok(()) };
@@ -29,7 +33,15 @@ impl<S: Read + Seek + Send> Run<'_, S> {
             if lines.len() > BATCH_LINES {
                 let places = lines.iter().map(|it| it.place).collect::<Vec<_>>();
                 self.refuse_circle(&places).await?;
-            } else if !lines.is_empty() && self.insist(lines.clone()).await? == 0 {
+            } else if lines.is_empty() {
+                // They were written while the search was elsewhere.
+            } else if self.insist(lines.clone()).await? > 0 {
+                tried.clear();
+            } else if tried.insert(circle) {
+                // A line notes what it waits for as far as it is known by then. It is known better
+                // now: there may be more to walk through.
+                search = Search::default();
+            } else {
                 self.give_up(&lines).await?;
             }
         }

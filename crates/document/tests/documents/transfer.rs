@@ -317,6 +317,27 @@ async fn circles_are_written_at_once_and_long_ones_are_named() {
     to.assert_clean().await;
 }
 
+/// What a line waits for besides what it was first seen to wait for shows only when it is tried.
+#[tokio::test]
+async fn a_line_that_waits_for_more_than_was_known_is_tried_again() {
+    let page = |slug: &str, next: Option<&str>, also: Option<&str>| {
+        let mut fields = json!({ "title": slug });
+        next.map(|it| fields["next"] = json!(it));
+        also.map(|it| fields["also"] = json!(it));
+        json!({ "type": "pages", "slug": slug, "fields": fields }).to_string()
+    };
+    let filler =
+        |from: usize| (from..from + 600).map(|n| page(&format!("x{n}"), None, None)).collect::<Vec<_>>();
+    let mut lines = vec![page("first", Some("late"), Some("second")), page("second", Some("left"), None)];
+    lines.extend(filler(0));
+    lines.push(page("left", Some("right"), None));
+    lines.extend(filler(600));
+    lines.extend([page("right", Some("left"), None), page("late", None, None)]);
+    let to = world().await;
+    to.import(&lines.join("\n")).await.expect(1_205, 0, 0);
+    to.assert_clean().await;
+}
+
 #[tokio::test]
 async fn a_different_document_is_a_save() {
     let to = world().await;
