@@ -322,8 +322,11 @@ async fn circles_are_written_at_once_and_long_ones_are_named() {
 async fn a_line_that_waits_for_more_than_was_known_is_tried_again() {
     let page = |slug: &str, next: Option<&str>, also: Option<&str>| {
         let mut fields = json!({ "title": slug });
-        next.map(|it| fields["next"] = json!(it));
-        also.map(|it| fields["also"] = json!(it));
+        for (name, target) in [("next", next), ("also", also)] {
+            if let Some(target) = target {
+                fields[name] = json!(target);
+            }
+        }
         json!({ "type": "pages", "slug": slug, "fields": fields }).to_string()
     };
     let filler =
