@@ -119,9 +119,13 @@ impl FindingKind {
             Self::Privacy => "`stratus doctor --fix` puts each value where its field belongs",
             Self::TooLarge => "make the document smaller, or split it",
             Self::Facets | Self::References => "`stratus doctor --fix` derives them from the content",
-            Self::Orphan => "`stratus doctor --fix` deletes it: it has no effect",
+            Self::Orphan => {
+                "`stratus doctor --fix` deletes it, as it has no effect, or lets it name the right collection"
+            }
             Self::MissingReference => "recover the target, or save the document without the reference",
-            Self::Parent => "save the document with another parent, or with none",
+            Self::Parent => {
+                "save the document with another parent, or with none; erase it if it is in the trash"
+            }
             Self::Generation => "`stratus doctor --fix` takes it from the log",
             Self::Log => "`stratus doctor --fix` tells the log",
         }

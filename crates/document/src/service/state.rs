@@ -50,7 +50,8 @@ impl DocumentsService {
     ///
     /// # Errors
     ///
-    /// What [`DocumentRepository::refusal`](crate::DocumentRepository) says of the last action.
+    /// What [`DocumentRepository::refusal`](crate::DocumentRepository) says of the first of the
+    /// actions that is refused.
     pub(super) async fn current(
         &self,
         scope: &Scope,
