@@ -75,15 +75,15 @@ pub(crate) fn page(
     audience: Audience,
     known: &IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let mut identity = String::with_capacity(documents.len() * 200 + 500);
-    identity.push_str(call.repository().registry().fingerprint());
-    identity.push_str(&projection.map(Projection::view).unwrap_or_default());
+    let mut identity = Vec::with_capacity(documents.len() * 200 + 500);
+    identity.extend(call.repository().registry().fingerprint().as_bytes());
+    identity.extend(projection.map(Projection::view).unwrap_or_default().as_bytes());
     documents.iter().for_each(|it| it.push_identity(&mut identity));
     for cursor in [&pages.next, &pages.prev] {
-        identity.push('\n');
-        identity.push_str(cursor.as_deref().unwrap_or_default());
+        identity.push(b'\n');
+        identity.extend(cursor.as_deref().unwrap_or_default().as_bytes());
     }
-    let tag = BodyTag::new(identity.as_bytes());
+    let tag = BodyTag::new(&identity);
     if known.has(&tag) {
         return Ok(unchanged(&tag, audience));
     }

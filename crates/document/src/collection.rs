@@ -10,6 +10,7 @@ use stratus_access::{Action, Caller, Grants, resolve};
 use crate::{
     definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
     physical::{Column, Index, Physical, State},
+    texts::Texts,
 };
 
 /// A field, compiled.
@@ -136,8 +137,7 @@ pub struct Collection {
     physical: Physical,
     canonical: String,
     type_version: i64,
-    /// Who holds each action, as a list of SQL literals.
-    holders: BTreeMap<Action, String>,
+    texts: Texts,
 }
 
 impl Collection {
@@ -152,10 +152,7 @@ impl Collection {
         mark_keys(&mut shape.fields, &physical.columns);
         let canonical = definition.canonical();
         let type_version = type_version(&canonical);
-        let literals =
-            |action| -> Vec<_> { definition.grants.holders(action).map(|it| format!("'{it}'")).collect() };
-        let holders = Action::ALL.into_iter().map(|it| (it, literals(it).join(", "))).collect();
-        Ok(Self { definition, shape, physical, canonical, type_version, holders })
+        Ok(Self { definition, shape, physical, canonical, type_version, texts: Texts::default() })
     }
 
     /// Its name.
@@ -193,11 +190,6 @@ impl Collection {
         &self.definition.grants
     }
 
-    /// Who holds an action by its base grants: a list of SQL literals, of names that were checked.
-    pub(crate) fn holders(&self, action: Action) -> &str {
-        self.holders.get(&action).map_or("NULL", String::as_str)
-    }
-
     /// Whether its base grants let a caller do something.
     pub fn allows(&self, caller: &Caller, action: Action) -> bool {
         resolve(caller, action, &[], self.grants())
@@ -232,6 +224,11 @@ impl Collection {
 
     pub(crate) fn canonical(&self) -> &str {
         &self.canonical
+    }
+
+    /// Where the texts of its statements are kept.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
     }
 }
 

@@ -34,6 +34,7 @@ mod slug;
 mod sql;
 mod standing;
 mod sweep;
+mod texts;
 pub mod transfer;
 mod validate;
 
