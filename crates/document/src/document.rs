@@ -38,19 +38,23 @@ pub fn push_time(text: &mut String, millis: Timestamp) {
     let year = era * 400 + year + i64::from(month >= 10);
     let month = if month < 10 { month + 3 } else { month - 9 };
     let mut digits = *b"0000-00-00T00:00:00.000Z";
-    let mut put = |end: usize, width: usize, mut number: i64| {
-        for place in digits[end - width..end].iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
+    let mut put = |at: usize, number: i64| {
+        // Below 100, all of them.
+        let number = number as u8;
+        digits[at] = b'0' + number / 10;
+        digits[at + 1] = b'0' + number % 10;
     };
-    put(4, 4, year);
-    put(7, 2, month);
-    put(10, 2, day);
-    put(13, 2, millis / 3_600_000);
-    put(16, 2, millis / 60_000 % 60);
-    put(19, 2, millis / 1_000 % 60);
-    put(23, 3, millis % 1_000);
+    put(0, year / 100);
+    put(2, year % 100);
+    put(5, month);
+    put(8, day);
+    let seconds = millis / 1_000;
+    put(11, seconds / 3_600);
+    put(14, seconds / 60 % 60);
+    put(17, seconds % 60);
+    let millis = millis % 1_000;
+    put(20, millis / 10);
+    digits[22] = b'0' + (millis % 10) as u8;
     text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 

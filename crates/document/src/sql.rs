@@ -105,10 +105,15 @@ impl Builder {
     pub(crate) fn permitted(&mut self, base: Base<'_>, action: Action, rights: &Rights) -> &mut Self {
         let Base::Of(collection) = base else { return self.permitted_by_row(base, action, rights) };
         // An entry without a collection was written by a program that knew of none.
-        self.push("CASE WHEN EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
-        self.bind(rights.tenant.as_str()).push(" AND a.type_id IN ('', '").push(collection.name());
-        self.push("')) THEN ").permitted_by_row(base, action, rights);
+        self.push("CASE WHEN ").entries_of(collection.name(), rights).push(" OR ").entries_of("", rights);
+        self.push(" THEN ").permitted_by_row(base, action, rights);
         self.push(" ELSE ").bind(rights.granted_by(collection, action)).push(" END")
+    }
+
+    /// Whether any document of a collection has an entry of its own.
+    fn entries_of(&mut self, collection: &str, rights: &Rights) -> &mut Self {
+        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
+        self.bind(rights.tenant.as_str()).push(" AND a.type_id = '").push(collection).push("')")
     }
 
     fn permitted_by_row(&mut self, base: Base<'_>, action: Action, rights: &Rights) -> &mut Self {
