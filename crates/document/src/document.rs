@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use stratus_access::{Caller, TenantId};
@@ -131,34 +132,63 @@ pub struct Document {
     pub fields: String,
 }
 
-/// The columns that [`Document::decode`] reads, of `documents AS d`.
+/// The columns that [`Document::take`] reads, of `documents AS d`.
+///
+/// What few documents have is one column, a JSON list or NULL: a list of documents spends a good
+/// part of its time on cells.
 pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug AS slug, d.locale AS locale, \
-     d.parent_root_id AS parent, d.is_published AS is_published, d.deleted_at AS deleted_at, \
+     d.is_published | (d.deleted_at IS NOT NULL) << 1 AS state, \
      d.version_number AS version_number, d.revision AS revision, d.created_at AS created_at, \
-     d.updated_at AS updated_at, d.published_at AS published_at, d.scheduled_at AS scheduled_at, \
-     d.expires_at AS expires_at, d.type_version AS type_version, d.data AS data, d.sort_order AS sort_order, \
-     d.translation_group_id AS translation_group_id";
+     d.updated_at AS updated_at, d.published_at AS published_at, d.type_version AS type_version, d.data AS data, \
+     CASE WHEN d.sort_order <> 0 OR d.scheduled_at IS NOT NULL OR d.expires_at IS NOT NULL \
+     OR d.parent_root_id <> '' OR d.translation_group_id <> '' THEN json_array(d.parent_root_id, \
+     d.translation_group_id, d.sort_order, d.scheduled_at, d.expires_at) END AS rare";
 
 /// How many columns that is: what a query adds stands after them.
-pub(crate) const COLUMN_COUNT: usize = 18;
+pub(crate) const COLUMN_COUNT: usize = 13;
+
+/// Where the row's content is, as it is stored.
+pub(crate) const DATA: usize = 11;
+
+/// Whether a row is the public one, in the trash or not.
+pub(crate) fn is_public_row(row: Row<'_>) -> stratus_storage::Result<bool> {
+    Ok(row.integer(4)? & 1 == 1)
+}
+
+/// What few documents have.
+#[derive(Debug, Default, Deserialize)]
+struct Rare {
+    parent: String,
+    translation_group: String,
+    order: i64,
+    publish_at: Option<Timestamp>,
+    expire_at: Option<Timestamp>,
+}
+
+impl Rare {
+    fn of(row: Row<'_>) -> stratus_storage::Result<Self> {
+        let Some(text) = row.optional_text(12)? else { return Ok(Self::default()) };
+        serde_json::from_str(text).map_err(|error| stratus_storage::Error::Unexpected {
+            what: format!("what is rare about a document can't be read: {error}"),
+        })
+    }
+}
 
 impl Document {
     /// Takes a document out of a row.
     pub(crate) fn take(collection: &Arc<Collection>, mut row: RowMut<'_>) -> stratus_storage::Result<Self> {
         let cells = row.as_row();
-        let is_trashed = !cells.value(6)?.is_null();
-        let status = match (is_trashed, cells.flag(5)?) {
-            (true, _) => State::Trashed,
-            (false, true) => State::Published,
-            (false, false) => State::Draft,
+        let status = match cells.integer(4)? {
+            0 => State::Draft,
+            1 => State::Published,
+            _ => State::Trashed,
         };
-        let type_version = cells.integer(14)?;
-        let (version, revision) = (cells.integer(7)?, cells.integer(8)?);
-        let (created_at, updated_at) = (cells.integer(9)?, cells.integer(10)?);
-        let order = cells.integer(16)?;
-        let published_at = cells.optional_integer(11)?;
-        let (publish_at, expire_at) = (cells.optional_integer(12)?, cells.optional_integer(13)?);
-        let fields = row.take_text(15)?;
+        let (version, revision) = (cells.integer(5)?, cells.integer(6)?);
+        let (created_at, updated_at) = (cells.integer(7)?, cells.integer(8)?);
+        let published_at = cells.optional_integer(9)?;
+        let type_version = cells.integer(10)?;
+        let Rare { parent, translation_group, order, publish_at, expire_at } = Rare::of(cells)?;
+        let fields = row.take_text(DATA)?;
         let is_current = type_version == collection.type_version();
         Ok(Self {
             collection: Arc::clone(collection),
@@ -167,9 +197,9 @@ impl Document {
             id: row.take_text(1)?,
             slug: row.take_optional_text(2)?,
             locale: row.take_text(3)?,
-            parent: Some(row.take_text(4)?).filter(|it| !it.is_empty()),
+            parent: Some(parent).filter(|it| !it.is_empty()),
             order,
-            translation_group: Some(row.take_text(17)?).filter(|it| !it.is_empty()),
+            translation_group: Some(translation_group).filter(|it| !it.is_empty()),
             status,
             version,
             revision,
