@@ -137,7 +137,7 @@ pub struct Document {
 /// What few documents have is one column, a JSON list or NULL: a list of documents spends a good
 /// part of its time on cells.
 pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug AS slug, d.locale AS locale, \
-     d.is_published | (d.deleted_at IS NOT NULL) << 1 AS state, \
+     d.is_published | ((d.deleted_at IS NOT NULL) << 1) AS state, \
      d.version_number AS version_number, d.revision AS revision, d.created_at AS created_at, \
      d.updated_at AS updated_at, d.published_at AS published_at, d.type_version AS type_version, d.data AS data, \
      CASE WHEN d.sort_order <> 0 OR d.scheduled_at IS NOT NULL OR d.expires_at IS NOT NULL \
