@@ -79,7 +79,7 @@ struct Document {
     id: String,
     slug: Option<String>,
     locale: String,
-    state: i64,
+    is_published: bool,
     version: i64,
     revision: i64,
     created_at: i64,
@@ -87,6 +87,7 @@ struct Document {
     published_at: Option<i64>,
     type_version: i64,
     data: String,
+    deleted_at: Option<i64>,
     rare: Option<String>,
 }
 
@@ -97,7 +98,7 @@ impl Document {
             id: row.get(1)?,
             slug: row.get(2)?,
             locale: row.get(3)?,
-            state: row.get(4)?,
+            is_published: row.get(4)?,
             version: row.get(5)?,
             revision: row.get(6)?,
             created_at: row.get(7)?,
@@ -105,7 +106,8 @@ impl Document {
             published_at: row.get(9)?,
             type_version: row.get(10)?,
             data: row.get(11)?,
-            rare: row.get(12)?,
+            deleted_at: row.get(12)?,
+            rare: row.get(13)?,
         })
     }
 }

@@ -137,22 +137,22 @@ pub struct Document {
 /// What few documents have is one column, a JSON list or NULL: a list of documents spends a good
 /// part of its time on cells.
 pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug AS slug, d.locale AS locale, \
-     d.is_published | ((d.deleted_at IS NOT NULL) << 1) AS state, \
-     d.version_number AS version_number, d.revision AS revision, d.created_at AS created_at, \
-     d.updated_at AS updated_at, d.published_at AS published_at, d.type_version AS type_version, d.data AS data, \
+     d.is_published AS is_published, d.version_number AS version_number, d.revision AS revision, \
+     d.created_at AS created_at, d.updated_at AS updated_at, d.published_at AS published_at, \
+     d.type_version AS type_version, d.data AS data, d.deleted_at AS deleted_at, \
      CASE WHEN d.sort_order <> 0 OR d.scheduled_at IS NOT NULL OR d.expires_at IS NOT NULL \
      OR d.parent_root_id <> '' OR d.translation_group_id <> '' THEN json_array(d.parent_root_id, \
      d.translation_group_id, d.sort_order, d.scheduled_at, d.expires_at) END AS rare";
 
 /// How many columns that is: what a query adds stands after them.
-pub(crate) const COLUMN_COUNT: usize = 13;
+pub(crate) const COLUMN_COUNT: usize = 14;
 
 /// Where the row's content is, as it is stored.
 pub(crate) const DATA: usize = 11;
 
 /// Whether a row is the public one, in the trash or not.
 pub(crate) fn is_public_row(row: Row<'_>) -> stratus_storage::Result<bool> {
-    Ok(row.integer(4)? & 1 == 1)
+    row.flag(4)
 }
 
 /// What few documents have.
@@ -167,7 +167,7 @@ struct Rare {
 
 impl Rare {
     fn of(row: Row<'_>) -> stratus_storage::Result<Self> {
-        let Some(text) = row.optional_text(12)? else { return Ok(Self::default()) };
+        let Some(text) = row.optional_text(13)? else { return Ok(Self::default()) };
         serde_json::from_str(text).map_err(|error| stratus_storage::Error::Unexpected {
             what: format!("what is rare about a document can't be read: {error}"),
         })
@@ -178,10 +178,11 @@ impl Document {
     /// Takes a document out of a row.
     pub(crate) fn take(collection: &Arc<Collection>, mut row: RowMut<'_>) -> stratus_storage::Result<Self> {
         let cells = row.as_row();
-        let status = match cells.integer(4)? {
-            0 => State::Draft,
-            1 => State::Published,
-            _ => State::Trashed,
+        let is_trashed = !cells.value(12)?.is_null();
+        let status = match (is_trashed, is_public_row(cells)?) {
+            (true, _) => State::Trashed,
+            (false, true) => State::Published,
+            (false, false) => State::Draft,
         };
         let (version, revision) = (cells.integer(5)?, cells.integer(6)?);
         let (created_at, updated_at) = (cells.integer(7)?, cells.integer(8)?);

@@ -103,11 +103,24 @@ impl Builder {
     /// and bound. In a collection where no document has permissions of its own, that is all there
     /// is to it, and is found out once for all rows.
     pub(crate) fn permitted(&mut self, base: Base<'_>, action: Action, rights: &Rights) -> &mut Self {
-        let Base::Of(collection) = base else { return self.permitted_by_row(base, action, rights) };
+        let collection = match base {
+            Base::Of(collection) => collection,
+            Base::Among(collections) => return self.permitted_among(collections, action, rights),
+        };
+        let granted = self.aside(|sql| {
+            sql.bind(rights.granted_by(collection, action));
+        });
         // An entry without a collection was written by a program that knew of none.
         self.push("CASE WHEN ").entries_of(collection.name(), rights).push(" OR ").entries_of("", rights);
-        self.push(" THEN ").permitted_by_row(base, action, rights);
-        self.push(" ELSE ").bind(rights.granted_by(collection, action)).push(" END")
+        self.push(" THEN (NOT ").entry(action, "deny", &rights.deniable).push(" AND (").push(&granted);
+        self.push(" OR ").entry(action, "allow", &rights.principals).push("))");
+        self.push(" ELSE ").push(&granted).push(" END")
+    }
+
+    fn permitted_among(&mut self, collections: &str, action: Action, rights: &Rights) -> &mut Self {
+        self.push("(NOT ").entry(action, "deny", &rights.deniable);
+        self.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
+        self.entry(action, "allow", &rights.principals).push("))")
     }
 
     /// Whether any document of a collection has an entry of its own.
