@@ -6,9 +6,11 @@ use regex::Regex;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use stratus_access::{Action, Caller, Grants, resolve};
+use stratus_storage::Sql;
 
 use crate::{
     definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
+    insert::with_free_slug,
     physical::{Column, Index, Physical, State},
     texts::Texts,
 };
@@ -138,6 +140,7 @@ pub struct Collection {
     canonical: String,
     type_version: i64,
     texts: Texts,
+    insert_with_free_slug: Sql,
 }
 
 impl Collection {
@@ -152,7 +155,9 @@ impl Collection {
         mark_keys(&mut shape.fields, &physical.columns);
         let canonical = definition.canonical();
         let type_version = type_version(&canonical);
-        Ok(Self { definition, shape, physical, canonical, type_version, texts: Texts::default() })
+        let insert_with_free_slug = with_free_slug(&definition.name, &physical).into();
+        let texts = Texts::default();
+        Ok(Self { definition, shape, physical, canonical, type_version, texts, insert_with_free_slug })
     }
 
     /// Its name.
@@ -212,8 +217,12 @@ impl Collection {
 
     /// The index that slugs are unique in, and found by.
     pub(crate) fn slug_index(&self, state: State) -> Option<&Index> {
-        let is_slug = |it: &&Index| it.keys.last().is_some_and(|(key, _)| key.name == "slug");
-        self.physical.indexes.iter().filter(|it| it.unique && it.state == state).find(is_slug)
+        self.physical.slug_index(state)
+    }
+
+    /// The statement that inserts a version row and finds a slug for it.
+    pub(crate) fn insert_with_free_slug(&self) -> &Sql {
+        &self.insert_with_free_slug
     }
 
     /// The fingerprint of its definition as an integer of 48 bits, which each row repeats: a row

@@ -20,6 +20,7 @@ mod doctor;
 mod document;
 mod entries;
 mod error;
+mod insert;
 mod install;
 mod physical;
 mod projection;

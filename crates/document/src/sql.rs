@@ -110,8 +110,12 @@ impl Builder {
         let granted = self.aside(|sql| {
             sql.bind(rights.granted_by(collection, action));
         });
+        let tenant = self.aside(|sql| {
+            sql.bind(rights.tenant.as_str());
+        });
+        self.push("CASE WHEN ").entries_of(collection.name(), &tenant);
         // An entry without a collection was written by a program that knew of none.
-        self.push("CASE WHEN ").entries_of(collection.name(), rights).push(" OR ").entries_of("", rights);
+        self.push(" OR ").entries_of("", &tenant);
         self.push(" THEN (NOT ").entry(action, "deny", &rights.deniable).push(" AND (").push(&granted);
         self.push(" OR ").entry(action, "allow", &rights.principals).push("))");
         self.push(" ELSE ").push(&granted).push(" END")
@@ -124,20 +128,9 @@ impl Builder {
     }
 
     /// Whether any document of a collection has an entry of its own.
-    fn entries_of(&mut self, collection: &str, rights: &Rights) -> &mut Self {
-        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
-        self.bind(rights.tenant.as_str()).push(" AND a.type_id = '").push(collection).push("')")
-    }
-
-    fn permitted_by_row(&mut self, base: Base<'_>, action: Action, rights: &Rights) -> &mut Self {
-        self.push("(NOT ").entry(action, "deny", &rights.deniable).push(" AND (");
-        match base {
-            Base::Of(collection) => self.bind(rights.granted_by(collection, action)),
-            Base::Among(collections) => {
-                self.push("d.type_id IN (SELECT value FROM json_each(").bind(collections).push("))")
-            }
-        };
-        self.push(" OR ").entry(action, "allow", &rights.principals).push("))")
+    fn entries_of(&mut self, collection: &str, tenant: &str) -> &mut Self {
+        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ").push(tenant);
+        self.push(" AND a.type_id = '").push(collection).push("')")
     }
 
     /// Whether the document of row `d` has an entry with that effect on one of the principals.

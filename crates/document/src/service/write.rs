@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
-use stratus_storage::{Bookmark, Committed, Consistency, OpId, Row, Statement, Timestamp, Value, commit};
+use stratus_storage::{
+    Bookmark, Committed, Consistency, OpId, Row, Sql, Statement, Timestamp, Value, commit,
+};
 
 use super::{DocumentsService, content::Content, state::Stored};
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     derived::Derived,
     document::Scope,
     error::{DocumentError, Result},
+    insert::{INSERT, SLUG},
     physical::State,
 };
 
@@ -72,6 +75,25 @@ impl<'a> Write<'a> {
 
     /// Inserts a version row with everything derived from its content.
     pub(super) fn insert(&mut self, row: &Stored, content: &Content) -> Result<()> {
+        self.insert_by(INSERT.into(), row, content, None)
+    }
+
+    /// The same under the first slug that is free of those that are derived from the row's; `fallback`
+    /// where many are taken. Says where the result is that tells which it became.
+    pub(super) fn insert_with_free_slug(
+        &mut self,
+        row: &Stored,
+        content: &Content,
+        fallback: String,
+    ) -> Result<usize> {
+        let sql = self.collection.insert_with_free_slug().clone();
+        self.insert_by(sql, row, content, Some(fallback.into()))?;
+        // Not by RETURNING: that makes SQLite keep copies of all the pages that the insert changes.
+        self.statements.push(slug_of(&row.document.row_id));
+        Ok(self.statements.len() - 1)
+    }
+
+    fn insert_by(&mut self, sql: Sql, row: &Stored, content: &Content, more: Option<Value>) -> Result<()> {
         let document = &row.document;
         self.locale = Some(document.locale.clone());
         let (data, data_private) = content.texts(self.collection);
@@ -83,35 +105,31 @@ impl<'a> Write<'a> {
             return Err(DocumentError::TooLarge { what });
         }
         let actor = self.scope.caller.actor().to_string();
-        self.push(
-            "INSERT INTO documents (id, root_id, type_id, tenant_id, locale, parent_root_id, is_current_draft, \
-             is_published, type_version, version_number, revision, slug, published_at, scheduled_at, expires_at, \
-             created_at, updated_at, created_by, updated_by, data_private, data, sort_order, translation_group_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, ?20, ?21)",
-            vec![
-                document.row_id.as_str().into(),
-                document.id.as_str().into(),
-                self.collection.name().into(),
-                self.scope.tenant.as_str().into(),
-                document.locale.as_str().into(),
-                document.parent.as_deref().unwrap_or_default().into(),
-                row.is_published.into(),
-                Value::Integer(self.collection.type_version()),
-                Value::Integer(document.version),
-                Value::Integer(document.revision),
-                document.slug.as_deref().into(),
-                time(document.published_at),
-                time(document.publish_at),
-                time(document.expire_at),
-                Value::Integer(document.created_at),
-                Value::Integer(document.updated_at),
-                actor.into(),
-                data_private.into(),
-                data.into(),
-                Value::Integer(document.order),
-                document.translation_group.as_deref().unwrap_or_default().into(),
-            ],
-        );
+        let mut params = vec![
+            document.row_id.as_str().into(),
+            document.id.as_str().into(),
+            self.collection.name().into(),
+            self.scope.tenant.as_str().into(),
+            document.locale.as_str().into(),
+            document.parent.as_deref().unwrap_or_default().into(),
+            row.is_published.into(),
+            Value::Integer(self.collection.type_version()),
+            Value::Integer(document.version),
+            Value::Integer(document.revision),
+            document.slug.as_deref().into(),
+            time(document.published_at),
+            time(document.publish_at),
+            time(document.expire_at),
+            Value::Integer(document.created_at),
+            Value::Integer(document.updated_at),
+            actor.into(),
+            data_private.into(),
+            data.into(),
+            Value::Integer(document.order),
+            document.translation_group.as_deref().unwrap_or_default().into(),
+        ];
+        params.extend(more);
+        self.statements.push(Statement::new(sql, params));
         let tenant = self.scope.tenant.as_str();
         self.statements.extend(content.derived.insert(&document.row_id, tenant, self.collection.name()));
         Ok(())
@@ -156,13 +174,25 @@ impl<'a> Write<'a> {
 
     /// Writes the event and the generation, and commits.
     pub(super) async fn commit(
-        mut self,
+        self,
         kind: EventKind,
         reach: Reach,
         version: i64,
         changed: Option<Vec<String>>,
         subject: &Subject<'_>,
     ) -> Result<Bookmark> {
+        Ok(self.commit_answered(kind, reach, version, changed, subject).await?.0)
+    }
+
+    /// The same with what the database answered.
+    pub(super) async fn commit_answered(
+        mut self,
+        kind: EventKind,
+        reach: Reach,
+        version: i64,
+        changed: Option<Vec<String>>,
+        subject: &Subject<'_>,
+    ) -> Result<(Bookmark, Committed)> {
         let named = changed.map(|fields| ("fields".to_owned(), Json::from(fields)));
         let data: Map<String, Json> = named.into_iter().chain(std::mem::take(&mut self.facts)).collect();
         let event = NewEvent {
@@ -190,11 +220,16 @@ impl<'a> Write<'a> {
                     Committed::Found(rows) => rows.first(),
                 };
                 let seq = row.map(|row: Row<'_>| row.integer(0)).transpose()?.unwrap_or_default();
-                Ok(Bookmark::new(seq.unsigned_abs(), session.bookmark()))
+                Ok((Bookmark::new(seq.unsigned_abs(), session.bookmark()), committed))
             }
             Err(error) => Err(self.meaning(error, subject).await),
         }
     }
+}
+
+/// Asks for the slug of a version row.
+pub(super) fn slug_of(row_id: &str) -> Statement {
+    Statement::new(SLUG, vec![row_id.into()])
 }
 
 pub(super) fn time(time: Option<Timestamp>) -> Value {
