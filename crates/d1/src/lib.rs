@@ -14,13 +14,19 @@
 //!   ±(2^53−1), numbers that are not finite, a second statement behind a semicolon.
 //! - No JavaScript value leaves this crate, not even inside an error.
 
+mod background;
+mod clock;
 mod convert;
 mod database;
+mod entropy;
 mod error;
 mod session;
 mod sql;
 
+pub use background::WaitUntil;
+pub use clock::WorkerClock;
 pub use database::D1Database;
+pub use entropy::WorkerEntropy;
 
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 compile_error!("`SendFuture` is only sound while a Worker is single-threaded");
