@@ -14,19 +14,26 @@
 //!   ±(2^53−1), numbers that are not finite, a second statement behind a semicolon.
 //! - No JavaScript value leaves this crate, not even inside an error.
 
+mod anchor;
 mod background;
+mod blobs;
+mod call;
 mod clock;
 mod convert;
 mod database;
 mod entropy;
 mod error;
+mod js;
+mod key_value;
 mod session;
 mod sql;
 
 pub use background::WaitUntil;
+pub use blobs::R2BlobStore;
 pub use clock::WorkerClock;
 pub use database::D1Database;
 pub use entropy::WorkerEntropy;
+pub use key_value::WorkersKeyValue;
 
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 compile_error!("`SendFuture` is only sound while a Worker is single-threaded");
