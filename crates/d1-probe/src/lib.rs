@@ -34,7 +34,8 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     match path.trim_start_matches('/').split_once('/') {
         Some((port, case)) => run(port, case, &env, context).await?,
         None if path == "/" => return Response::from_json(&cases()),
-        None => machine::leave_a_trace(&env, context)?,
+        None if path == "/trace" => machine::leave_a_trace(&env, context)?,
+        None => return Response::error("no such case", 404),
     }
     Response::ok("ok")
 }
