@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Committed, Consistency, MAX_SAFE_INTEGER, mint_uuid_v7};
+use stratus_storage::{Consistency, MAX_SAFE_INTEGER, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, Member, Written,
@@ -13,7 +13,7 @@ use super::{
     place::{self, Place},
     rights_for,
     state::Stored,
-    write::{Subject, Write, slug_of, status},
+    write::{Subject, Write, status},
 };
 use crate::{
     collection::Collection,
@@ -122,13 +122,11 @@ impl DocumentsService {
         if let Some(parent) = &row.document.parent {
             write.guard_parent(parent, &row.document.id);
         }
-        let slug_at = match rare_slug {
-            Some(rare) => Some(write.insert_with_free_slug(&row, content, rare)?),
-            None => {
-                write.insert(&row, content)?;
-                None
-            }
-        };
+        let finds_slug = rare_slug.is_some();
+        match rare_slug {
+            Some(rare) => write.insert_with_free_slug(&row, content, rare)?,
+            None => write.insert(&row, content)?,
+        }
         write.guard_targets(content);
         let mut document = row.document;
         if let Some(source) = new.copy_of {
@@ -139,10 +137,10 @@ impl DocumentsService {
             Subject { id: &document.id, revision: 0, slug: document.slug.as_deref(), content: Some(content) };
         let reach = of_target.max(if input.publish { Reach::Public } else { Reach::Private });
         let changed = content.fields.keys().cloned().collect();
-        let (bookmark, committed) =
-            write.commit_answered(EventKind::Created, reach, 1, Some(changed), &subject).await?;
-        if let Some(at) = slug_at {
-            document.slug = self.slug_found(&document.row_id, at, committed).await?;
+        let (bookmark, slug) =
+            write.commit_slug(EventKind::Created, reach, 1, Some(changed), &subject).await?;
+        if finds_slug {
+            document.slug = slug;
         }
         Ok(Written { document, bookmark: Some(bookmark) })
     }
@@ -164,17 +162,6 @@ impl DocumentsService {
         let mut random = [0; 4];
         self.entropy.fill(&mut random);
         format!("{base}-{:08x}", u32::from_be_bytes(random))
-    }
-
-    /// The slug that a new row was given, by the answer of its batch, or where that was lost by
-    /// asking again.
-    async fn slug_found(&self, row_id: &str, at: usize, committed: Committed) -> Result<Option<String>> {
-        let rows = match committed {
-            Committed::Answered(mut results) if at < results.len() => results.swap_remove(at),
-            _ => self.database.session(Consistency::Primary).query(&slug_of(row_id)).await?,
-        };
-        let slug = rows.first().map(|row| row.optional_text(0).map(|it| it.map(str::to_owned)));
-        Ok(slug.transpose()?.flatten())
     }
 }
 

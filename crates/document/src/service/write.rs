@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
 use stratus_storage::{
-    Bookmark, Committed, Consistency, OpId, Row, Sql, Statement, Timestamp, Value, commit,
+    Bookmark, Committed, Consistency, OpId, Row, Rows, Sql, Statement, Timestamp, Value, commit,
 };
 
 use super::{DocumentsService, content::Content, state::Stored};
@@ -14,7 +14,7 @@ use crate::{
     derived::Derived,
     document::Scope,
     error::{DocumentError, Result},
-    insert::{INSERT, SLUG},
+    insert::{INSERT, RECEIPT, SLUG},
     physical::State,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Write<'a> {
     pub(super) statements: Vec<Statement>,
     op_id: OpId,
     facts: Map<String, Json>,
+    /// The version row that finds a slug for itself, and the statement that tells which.
+    slug_of: Option<(String, usize)>,
     /// The parent that a guard speaks of.
     pub(super) parent: Option<String>,
     /// The locale that the document takes in its group of translations.
@@ -58,6 +60,7 @@ impl<'a> Write<'a> {
             statements: Vec::new(),
             op_id,
             facts: Map::new(),
+            slug_of: None,
             parent: None,
             locale: None,
             public_slug: None,
@@ -78,19 +81,21 @@ impl<'a> Write<'a> {
         self.insert_by(INSERT.into(), row, content, None)
     }
 
-    /// The same under the first slug that is free of those that are derived from the row's; `fallback`
-    /// where many are taken. Says where the result is that tells which it became.
+    /// The same under the first slug that is free of those that are derived from the row's, or under
+    /// `fallback` where many are taken. [`commit_slug`](Self::commit_slug) says which it became.
     pub(super) fn insert_with_free_slug(
         &mut self,
         row: &Stored,
         content: &Content,
         fallback: String,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         let sql = self.collection.insert_with_free_slug().clone();
         self.insert_by(sql, row, content, Some(fallback.into()))?;
+        let row_id = &row.document.row_id;
+        self.slug_of = Some((row_id.clone(), self.statements.len()));
         // Not by RETURNING: that makes SQLite keep copies of all the pages that the insert changes.
-        self.statements.push(slug_of(&row.document.row_id));
-        Ok(self.statements.len() - 1)
+        self.push(SLUG, vec![row_id.as_str().into()]);
+        Ok(())
     }
 
     fn insert_by(&mut self, sql: Sql, row: &Stored, content: &Content, more: Option<Value>) -> Result<()> {
@@ -181,18 +186,18 @@ impl<'a> Write<'a> {
         changed: Option<Vec<String>>,
         subject: &Subject<'_>,
     ) -> Result<Bookmark> {
-        Ok(self.commit_answered(kind, reach, version, changed, subject).await?.0)
+        Ok(self.commit_slug(kind, reach, version, changed, subject).await?.0)
     }
 
-    /// The same with what the database answered.
-    pub(super) async fn commit_answered(
+    /// The same, with the slug that the row has found for itself.
+    pub(super) async fn commit_slug(
         mut self,
         kind: EventKind,
         reach: Reach,
         version: i64,
         changed: Option<Vec<String>>,
         subject: &Subject<'_>,
-    ) -> Result<(Bookmark, Committed)> {
+    ) -> Result<(Bookmark, Option<String>)> {
         let named = changed.map(|fields| ("fields".to_owned(), Json::from(fields)));
         let data: Map<String, Json> = named.into_iter().chain(std::mem::take(&mut self.facts)).collect();
         let event = NewEvent {
@@ -211,25 +216,36 @@ impl<'a> Write<'a> {
         self.statements.push(advance(&self.op_id, reach, &Stamp::draw(&*self.service.entropy)));
         let session = self.service.database.session(Consistency::Primary);
         let database = &*self.service.database;
-        match commit(database, &*session, &self.statements, &receipt(&self.op_id)).await {
+        match commit(database, &*session, &self.statements, &self.receipt()).await {
             Ok(committed) => {
-                let row = match &committed {
+                let (row, slug) = match &committed {
                     Committed::Answered(results) => {
-                        results.get(appended).and_then(stratus_storage::Rows::first)
+                        let first = |at: usize| results.get(at).and_then(Rows::first);
+                        let slug = self.slug_of.as_ref().and_then(|(_, at)| first(*at));
+                        (first(appended), slug.map(|row| row.optional_text(0)))
                     }
-                    Committed::Found(rows) => rows.first(),
+                    Committed::Found(rows) => {
+                        let row = rows.first();
+                        (row, row.filter(|_| self.slug_of.is_some()).map(|row| row.optional_text(1)))
+                    }
                 };
                 let seq = row.map(|row: Row<'_>| row.integer(0)).transpose()?.unwrap_or_default();
-                Ok((Bookmark::new(seq.unsigned_abs(), session.bookmark()), committed))
+                let slug = slug.transpose()?.flatten().map(str::to_owned);
+                Ok((Bookmark::new(seq.unsigned_abs(), session.bookmark()), slug))
             }
             Err(error) => Err(self.meaning(error, subject).await),
         }
     }
-}
 
-/// Asks for the slug of a version row.
-pub(super) fn slug_of(row_id: &str) -> Statement {
-    Statement::new(SLUG, vec![row_id.into()])
+    /// Looks the batch up if its answer is lost.
+    fn receipt(&self) -> Statement {
+        match &self.slug_of {
+            Some((row_id, _)) => {
+                Statement::new(RECEIPT, vec![self.op_id.as_str().into(), row_id.as_str().into()])
+            }
+            None => receipt(&self.op_id),
+        }
+    }
 }
 
 pub(super) fn time(time: Option<Timestamp>) -> Value {
