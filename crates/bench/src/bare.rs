@@ -9,7 +9,7 @@ use stratus_storage::{Statement, Value as PortValue};
 /// A connection that reads.
 pub(crate) fn reader(file: &Path) -> Result<Connection> {
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -4096")?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384")?;
     Ok(connection)
 }
 

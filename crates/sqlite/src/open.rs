@@ -22,7 +22,7 @@ const STATEMENTS: usize = 128;
 /// KiB of pages that all the readers keep together, and the writer. Beyond that the system's cache
 /// is asked, some 2 µs a page. Mapping the file would save those, but a failing disk would then kill
 /// the program instead of failing a call, and mapped pages count as its memory.
-const READERS_CACHE_KIB: usize = 8192;
+const READERS_CACHE_KIB: usize = 32 * 1024;
 const WRITER_CACHE_KIB: usize = 4096;
 
 /// Bytes that the write-ahead log shrinks to when it starts again.
