@@ -98,6 +98,12 @@ impl Content {
         texts(collection, &self.fields)
     }
 
+    /// The second of the two alone: that most collections have nothing private is found at once.
+    pub(crate) fn private_text(&self, collection: &Collection) -> String {
+        let fields = self.fields.iter().filter(|(name, _)| is_private(collection, name));
+        texts(collection, &fields.map(|(name, value)| (name.clone(), value.clone())).collect()).1
+    }
+
     /// The names of the fields that differ from what is there.
     pub(crate) fn changed(&self, present: &Fields) -> Vec<String> {
         let names = present.keys().chain(self.fields.keys().filter(|name| !present.contains_key(*name)));
@@ -107,11 +113,14 @@ impl Content {
 
 /// The text of what may leave the server, and of what may not.
 pub(crate) fn texts(collection: &Collection, fields: &Fields) -> (String, String) {
-    let is_private =
-        |name: &String| collection.shape().field(name).is_some_and(|field| field.definition().private);
     let known = collection.shape().known(fields);
-    let (private, public): (Fields, Fields) = known.into_iter().partition(|(name, _)| is_private(name));
+    let (private, public): (Fields, Fields) =
+        known.into_iter().partition(|(name, _)| is_private(collection, name));
     (Json::Object(public).to_string(), Json::Object(private).to_string())
+}
+
+fn is_private(collection: &Collection, name: &str) -> bool {
+    collection.shape().field(name).is_some_and(|field| field.definition().private)
 }
 
 /// What a patch names must be a field even if the merge removes it.

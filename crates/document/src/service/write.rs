@@ -76,7 +76,7 @@ impl<'a> Write<'a> {
         self.facts.insert(name.to_owned(), value.into());
     }
 
-    /// Inserts a version row with everything derived from its content.
+    /// Inserts a version row with everything derived from its content, of which it has the text.
     pub(super) fn insert(&mut self, row: &Stored, content: &Content) -> Result<()> {
         self.insert_by(INSERT.into(), row, content, None)
     }
@@ -93,7 +93,7 @@ impl<'a> Write<'a> {
         self.insert_by(sql, row, content, Some(fallback.into()))?;
         let row_id = &row.document.row_id;
         self.slug_of = Some((row_id.clone(), self.statements.len()));
-        // Not by RETURNING: that makes SQLite keep copies of all the pages that the insert changes.
+        // Not by RETURNING, which costs more than this look.
         self.push(SLUG, vec![row_id.as_str().into()]);
         Ok(())
     }
@@ -101,7 +101,8 @@ impl<'a> Write<'a> {
     fn insert_by(&mut self, sql: Sql, row: &Stored, content: &Content, more: Option<Value>) -> Result<()> {
         let document = &row.document;
         self.locale = Some(document.locale.clone());
-        let (data, data_private) = content.texts(self.collection);
+        let data: &str = &document.fields;
+        let data_private = content.private_text(self.collection);
         let size = data.len() + data_private.len();
         // Room for the columns beside the content, and for the page that holds them.
         let limit = self.service.database.limits().row_bytes.min(2_000_000) - 4_096;
