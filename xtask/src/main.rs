@@ -60,7 +60,7 @@ fn chore() -> Result<()> {
         ["codegen", "--check"] => codegen::check(&workspace),
         ["wasm-check"] => wasm::check(&workspace),
         ["worker", package] => {
-            println!("{}", wasm::build_worker(&workspace, package)?.display());
+            println!("{}", wasm::build_worker(&workspace, wasm::Build::dev(package))?.display());
             Ok(())
         }
         ["probe"] => probe::run(&workspace),

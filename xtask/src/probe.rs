@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     tools::{self, NpmTools},
-    wasm,
+    wasm::{self, Build},
     workspace::{Workspace, run as run_command},
 };
 
@@ -21,7 +21,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let tools = tools::npm(workspace)?;
     let facts = ask(workspace, &tools, &workspace.root.join(FACTS), "facts of docs/d1.md hold");
     facts.context("D1 is not what docs/d1.md says, see above")?;
-    let worker = wasm::build_worker(workspace, PACKAGE)?;
+    let worker = wasm::build_worker(workspace, Build::dev(PACKAGE))?;
     let cases = ask(workspace, &tools, &worker, "promises kept by D1");
     cases.context("D1 breaks a promise, see above")
 }

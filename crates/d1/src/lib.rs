@@ -20,6 +20,7 @@ mod convert;
 mod database;
 mod entropy;
 mod error;
+mod exchange;
 mod session;
 mod sql;
 
@@ -27,6 +28,7 @@ pub use background::WaitUntil;
 pub use clock::WorkerClock;
 pub use database::D1Database;
 pub use entropy::WorkerEntropy;
+pub use exchange::{Incoming, MalformedRequest, request_of_worker, response_for_worker};
 
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 compile_error!("`SendFuture` is only sound while a Worker is single-threaded");
