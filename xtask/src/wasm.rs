@@ -118,6 +118,8 @@ pub(crate) fn build_worker(workspace: &Workspace, build: Build<'_>) -> Result<Pa
     let built = compile(workspace, profile, &["--package", name, "--features", &features])?;
     let module = built.join(name.replace('-', "_")).with_extension("wasm");
     let folder = workspace.target.join("workers").join(folder_name(build));
+    // Snippets of another version would be deployed along.
+    let _ = fs::remove_dir_all(&folder);
     let mut command = workspace.program(wasm_bindgen);
     command.args(["--target", "web", "--no-typescript", "--out-name", "worker", "--out-dir"]);
     if profile == Profile::Worker {
@@ -128,6 +130,8 @@ pub(crate) fn build_worker(workspace: &Workspace, build: Build<'_>) -> Result<Pa
     let index = if own.is_file() {
         let glue = fs::read_to_string(folder.join("worker.js")).context("wasm-bindgen made no worker.js")?;
         fs::write(folder.join("program.js"), program::from_glue(&glue)?)?;
+        // Nothing of it is left to be asked for.
+        fs::remove_file(folder.join("worker.js"))?;
         fs::read_to_string(&own).with_context(|| format!("cannot read {}", own.display()))?
     } else {
         include_str!("../worker-index.js").to_owned()

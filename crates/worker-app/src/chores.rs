@@ -1,9 +1,9 @@
 //! What whoever runs a deployment asks for, beside requests: bringing the database up to date, and
 //! recording which publish windows opened and closed.
 
-use serde_json::json;
-use stratus_document::{Swept, drop_obsolete, install, rewrite_outdated, sweep};
-use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
+use serde_json::{Value as Json, json};
+use stratus_document::{Column, Registry, Swept, drop_obsolete, install, rewrite_outdated, sweep};
+use stratus_migrations::{CORE, DOCUMENTS, EVENTS, GeneratedColumn, apply};
 use stratus_storage::Database;
 
 use crate::{app::Ports, schema::Fitness};
@@ -30,6 +30,34 @@ pub(crate) async fn migrate(ports: &Ports) -> Result<String, String> {
         "rewritten": rows,
     });
     Ok(did.to_string())
+}
+
+/// Everything that the collections need of a database, with the statements that add it: what
+/// `cargo xtask worker migrate --remote` has run where it is missing. As JSON.
+///
+/// # Errors
+///
+/// What is wrong with the definitions.
+pub(crate) fn plan(registry: &Registry) -> Result<String, String> {
+    let mut parts = Vec::new();
+    for Column { name, json_path: path, column_type } in registry.columns() {
+        let column = GeneratedColumn { name, sql_type: column_type.sql(), path };
+        let definition = column.definition().map_err(|it| explain(&it))?;
+        let add = format!("ALTER TABLE documents ADD COLUMN {definition}");
+        parts.push(part(&column.name, "column", &definition, &add));
+    }
+    parts.extend(registry.indexes().iter().map(|it| part(&it.name, "index", &it.sql, &it.sql)));
+    Ok(Json::from(parts).to_string())
+}
+
+fn part(name: &str, kind: &str, definition: &str, add: &str) -> Json {
+    let quoted = definition.replace('\'', "''");
+    let record = format!(
+        "INSERT INTO schema_state (name, kind, definition, created_at) \
+         VALUES ('{name}', '{kind}', '{quoted}', CAST(strftime('%s', 'now') AS INTEGER) * 1000) \
+         ON CONFLICT (name) DO NOTHING"
+    );
+    json!({"name": name, "sql": format!("{add};\n{record};\n")})
 }
 
 /// Records what is due. Reads don't depend on it, and the next one begins where this one stopped.

@@ -11,7 +11,7 @@ use worker::{
 };
 
 use crate::{
-    app,
+    app, chores, collections,
     watch::{self, Watched},
 };
 
@@ -66,6 +66,17 @@ pub async fn tick(number: u32, env: Env) -> Result<(), JsValue> {
 pub async fn migrate(number: u32, env: Env) -> Result<String, JsValue> {
     let work = async { app::of_isolate(&env).map_err(|it| it.to_string())?.migrate().await };
     Watched::new(number, work).await.map_err(JsValue::from)
+}
+
+/// What the collections need of a database, as JSON. It asks nothing of the runtime.
+///
+/// # Errors
+///
+/// What is wrong with the definitions.
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen, js_sys = worker::js_sys)]
+pub fn plan() -> Result<String, JsValue> {
+    let plan = collections::registry().and_then(|it| chores::plan(&it));
+    plan.map_err(JsValue::from)
 }
 
 /// Answers in the place of a request that a panic ended, in an instance that is sound.

@@ -83,7 +83,7 @@ impl World {
         rows.first().unwrap().integer(0).unwrap()
     }
 
-    async fn fill(&self, rows: i64) {
+    async fn fill(&self, rows: u32) {
         let types = "INSERT INTO document_types (id, display_name, schema, schema_version, created_at, updated_at) \
              VALUES ('posts', '', '{}', 1, 1, 1)";
         let fill = "INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, \
