@@ -2,6 +2,7 @@
 //
 // A panic stops an instance where it is. Its request is answered here, with the words of a fresh
 // instance, and whatever comes next goes there; what else is on its way in the old one ends there.
+// So does what the runtime itself stops, such as a stack that overflows.
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { instantiate } from "./program.js";
@@ -17,7 +18,7 @@ class Program {
 
   constructor() {
     this.exports = instantiate(module);
-    this.exports.begin((number, message) => this.#stop(number, message));
+    this.exports.begin((number, message) => this.stop(number, message));
   }
 
   /** Has the instance do something under a number; `fallback` is for when it panics. */
@@ -26,11 +27,12 @@ class Program {
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, (message) => fallback(message).then(resolve, reject));
       const done = () => this.#waiting.delete(number);
-      work(this.exports, number).then(resolve, reject).finally(done);
+      work(this.exports, number).then(resolve, (error) => this.stop(number, `${error}`)).finally(done);
     });
   }
 
-  #stop(number, message) {
+  /** Takes no more requests, and has the one that it stopped at answered. */
+  stop(number, message) {
     if (serving === this) serving = undefined;
     const fallback = this.#waiting.get(number);
     this.#waiting.delete(number);
@@ -39,6 +41,9 @@ class Program {
     else console.error(`ERROR ${message}`);
   }
 }
+
+// What is not caught anywhere: the instance stopped without having the time to say so.
+addEventListener("error", ({ error }) => serving?.stop(serving.exports.polled(), `${error}`));
 
 function current() {
   return (serving ??= new Program());

@@ -121,11 +121,11 @@ pub(crate) fn build_worker(workspace: &Workspace, build: Build<'_>) -> Result<Pa
     // Snippets of another version would be deployed along.
     let _ = fs::remove_dir_all(&folder);
     let mut command = workspace.program(wasm_bindgen);
-    command.args(["--target", "web", "--no-typescript", "--out-name", "worker", "--out-dir"]);
+    command.args(["--target", "web", "--no-typescript", "--out-name", "worker"]);
     if profile == Profile::Worker {
         command.args(["--remove-name-section", "--remove-producers-section"]);
     }
-    run(command.arg(&folder).arg(module))?;
+    run(command.arg("--out-dir").arg(&folder).arg(module))?;
     let own = package.folder.join("index.js");
     let index = if own.is_file() {
         let glue = fs::read_to_string(folder.join("worker.js")).context("wasm-bindgen made no worker.js")?;

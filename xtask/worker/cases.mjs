@@ -106,11 +106,12 @@ export const cases = {
     refused(await ask("GET", `/api/posts?filter[title]=${"x".repeat(17_000)}`), 414, "uri_too_long");
     const gzip = { ...json, "content-encoding": "gzip" };
     refused(await ask("POST", "/api/authors", { token: true, headers: gzip, body: "{}" }), 415, "content_encoding");
-    // A hundred megabytes: answered before they are all there, and the next request is served.
-    for (const length of [100 * 1024 * 1024, undefined]) {
-      const headers = { ...json, authorization: `Bearer ${token}` };
-      if (length) headers["content-length"] = length;
-      assert.equal(await endless(base, headers), 413);
+    // Announced, a hundred megabytes are answered before they come; unannounced, what is too much is
+    // read and thrown away.
+    const [mebi, authorization] = [1024 * 1024, `Bearer ${token}`];
+    for (const [sent, more] of [[mebi / 16, { "content-length": 100 * mebi }], [3 * mebi, {}]]) {
+      const { status } = await send(base, { headers: { ...json, authorization, ...more }, bytes: sent });
+      assert.equal(status, 413);
       assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
     }
   },
@@ -143,37 +144,35 @@ export const cases = {
 
   async a_stack_that_overflows_is_answered(world) {
     const { ask, refused } = world;
-    refused(await ask("GET", "/trials/overflow"), 500, "internal");
-    assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+    for (const path of ["/trials/overflow", "/trials/overflow/later"]) {
+      const before = await instance(world);
+      refused(await ask("GET", path), 500, "internal");
+      assert.notEqual(await instance(world), before);
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+    }
   },
 
   async requests_that_are_cancelled_harm_no_other(world) {
-    const { ask } = world;
+    const { ask, base, token } = world;
     const before = await instance(world);
     const author = { fields: { name: "Nobody in particular" } };
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const calls = [
-      ["GET", "/api/posts?limit=50"],
-      ["GET", "/api/posts/slug/quiet-pagers"],
-      ["GET", "/trials/wait"],
-      ["POST", "/api/authors", { token: true, body: author }],
+      { method: "GET", path: "/api/posts?limit=50" },
+      { method: "GET", path: "/api/posts/slug/quiet-pagers" },
+      { method: "GET", path: "/trials/wait" },
+      { method: "POST", path: "/api/authors", headers, body: JSON.stringify(author) },
     ];
     let cancelled = 0;
     for (let round = 0; round < 12; round += 1) {
-      const batch = Array.from({ length: 24 }, (_, i) => {
-        const [method, path, options] = calls[i % calls.length];
-        const abort = new AbortController();
+      const batch = Array.from({ length: 24 }, async (_, i) => {
         // From at once to after the answer: every wait of a request is met.
-        setTimeout(() => abort.abort(), (i * 37 + round * 11) % 60);
-        return ask(method, path, { ...options, signal: abort.signal }).catch((error) => {
-          assert.equal(error.name, "AbortError");
-          cancelled += 1;
-        });
+        const cancelAfter = (i * 37 + round * 11) % 120;
+        const { status } = await send(base, { ...calls[i % calls.length], cancelAfter });
+        cancelled += status === undefined ? 1 : 0;
       });
       await Promise.all(batch);
-      const begun = performance.now();
-      const next = await ask("GET", "/api/posts?limit=1", { signal: AbortSignal.timeout(5_000) });
-      assert.equal(next.status, 200);
-      assert.ok(performance.now() - begun < 5_000);
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
     }
     assert.ok(cancelled > 50, `only ${cancelled} were cancelled`);
     assert.equal(await instance(world), before, "it is the same instance");
@@ -236,13 +235,14 @@ export const cases = {
     assert.equal(await events(), before + 1);
   },
 
-  async hosts_are_tenants({ host, ask, refused }) {
+  async hosts_are_tenants({ host, ask }) {
     const workerd = host({ STRATUS_TENANTS: '{"blog.example":"blog","127.0.0.1":"default"}' });
     try {
       const at = await workerd.ready;
       assert.ok((await ask("GET", "/api/posts", { at })).json.data.length > 0);
-      assert.equal(await statusOf(at, "blog.example"), 200);
-      assert.equal(await statusOf(at, "other.example"), 421);
+      const list = (host) => send(at, { method: "GET", path: "/api/posts", headers: { host } });
+      assert.equal((await list("blog.example")).status, 200);
+      assert.equal((await list("other.example")).status, 421);
     } finally {
       await workerd.dispose();
     }
@@ -279,35 +279,27 @@ async function forget(d1) {
   ]);
 }
 
-/** Sends a body until it is refused, and says with which status. */
-function endless(base, headers) {
-  const piece = Buffer.alloc(64 * 1024, 32);
+/**
+ * Sends a request with so many bytes of a body, below what `fetch` tidies up: the status that it
+ * gets, or none if it was cancelled before.
+ */
+function send(base, { method = "POST", path = "/api/authors", headers = {}, body, bytes = 0, cancelAfter }) {
   return new Promise((resolve, reject) => {
-    const sent = request(new URL("/api/authors", base), { method: "POST", headers });
-    let isOver = false;
-    const end = (status) => {
-      isOver = true;
-      sent.destroy();
-      resolve(status);
-    };
-    sent.on("response", (answer) => end(answer.statusCode));
-    sent.on("error", (error) => isOver || reject(error));
-    const push = () => {
-      while (!isOver && sent.write(piece));
-    };
-    sent.on("drain", push);
-    push();
-  });
-}
-
-/** The status of a list, asked of a host. */
-function statusOf(base, host) {
-  return new Promise((resolve, reject) => {
-    const sent = request(new URL("/api/posts", base), { headers: { host } }, (answer) => {
+    const sent = request(new URL(path, base), { method, headers, agent: false });
+    let status;
+    sent.on("response", (answer) => {
+      status = answer.statusCode;
       answer.resume();
-      resolve(answer.statusCode);
+      if (cancelAfter === undefined) sent.destroy();
     });
-    sent.on("error", reject);
-    sent.end();
+    sent.on("close", () => resolve({ status }));
+    sent.on("error", (error) => {
+      if (status === undefined && cancelAfter === undefined) reject(error);
+    });
+    if (cancelAfter !== undefined) setTimeout(() => sent.destroy(), cancelAfter);
+    if (body) sent.write(body);
+    const piece = Buffer.alloc(64 * 1024, 32);
+    for (let left = bytes; left > 0; left -= piece.length) sent.write(piece);
+    if (!headers["content-length"]) sent.end();
   });
 }

@@ -14,6 +14,7 @@ import { cases } from "./cases.mjs";
 const [tools, worker, demo] = process.argv.slice(2);
 const TOKEN = "0123456789abcdef0123456789abcdef";
 const SECONDS_PER_CASE = 120;
+const SECONDS_PER_ANSWER = 30;
 
 const state = mkdtempSync(join(tmpdir(), "stratus-worker-test-"));
 let log = "";
@@ -46,6 +47,8 @@ const world = {
       body = JSON.stringify(body);
       headers["content-type"] ??= "application/json";
     }
+    const late = AbortSignal.timeout(SECONDS_PER_ANSWER * 1000);
+    signal = signal ? AbortSignal.any([signal, late]) : late;
     const answer = await fetch(new URL(path, at), { method, headers, body, signal, redirect: "manual", ...more });
     const text = await answer.text();
     const isJson = /json/.test(answer.headers.get("content-type") ?? "");

@@ -21,6 +21,13 @@ pub fn begin(on_panic: Function) {
     watch::report_panics(on_panic);
 }
 
+/// The number of the request that is being worked on: in an instance that has stopped, the one that
+/// it stopped at. 0 for none.
+#[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen)]
+pub fn polled() -> u32 {
+    watch::polled()
+}
+
 /// Answers a request. Its number is any but 0.
 ///
 /// # Errors

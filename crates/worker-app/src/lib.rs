@@ -26,4 +26,4 @@ mod schema;
 mod trials;
 mod watch;
 
-pub use entry::{answer_panic, begin, fetch, migrate, plan, tick};
+pub use entry::{answer_panic, begin, fetch, migrate, plan, polled, tick};

@@ -21,6 +21,10 @@ pub(crate) async fn run(uri: &http::Uri) -> Option<Response> {
             panic!("a trial, later");
         }
         "/trials/overflow" => return Some(Response::new(Body::from(deep(1).to_string()))),
+        "/trials/overflow/later" => {
+            Delay::from(Duration::from_millis(5)).await;
+            return Some(Response::new(Body::from(deep(1).to_string())));
+        }
         "/trials/instance" => return Some(Response::new(Body::from(instance().to_string()))),
         "/trials/wait" => Delay::from(Duration::from_millis(200)).await,
         _ => return None,

@@ -32,6 +32,11 @@ pub(crate) fn report_panics(on_panic: Function) {
     }));
 }
 
+/// The number of the request that is being worked on, 0 for none.
+pub(crate) fn polled() -> u32 {
+    POLLED.get()
+}
+
 /// The work on a request, under its number.
 pub(crate) struct Watched<F> {
     number: u32,
