@@ -23,7 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", what: "the tests of every crate on this machine", run: native },
     Step { name: "wasm-check", what: "what runs in a Worker compiles for wasm", run: wasm::check },
     Step { name: "worker", what: "the Worker in workerd", run: worker::test },
-    Step { name: "probe", what: "the conformance cases on D1, inside workerd", run: probe::run },
+    Step { name: "probe", what: "the conformance cases on D1, KV and R2, inside workerd", run: probe::run },
 ];
 
 /// What became of a step.

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -62,7 +62,7 @@ where
     let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     let headers = Headers::new();
     for (name, value) in &parts.headers {
-        headers.append(name.as_str(), &text(value))?;
+        headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()))?;
     }
     let answer = ResponseBuilder::new().with_status(parts.status.as_u16()).with_headers(headers);
     // JavaScript refuses even an empty body where there can't be one.
@@ -80,26 +80,11 @@ fn headers(from: &Headers) -> Result<HeaderMap, MalformedRequest> {
     let mut headers = HeaderMap::new();
     for (name, value) in from.entries() {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| MalformedRequest)?;
-        let value = HeaderValue::from_maybe_shared(bytes(&value)).map_err(|_| MalformedRequest)?;
+        // The runtime takes a value for UTF-8, whatever it is.
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| MalformedRequest)?;
         headers.append(name, value);
     }
     Ok(headers)
-}
-
-/// The bytes of a header's value, of which JavaScript makes a character each.
-fn bytes(value: &str) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(value.len());
-    for character in value.chars() {
-        match u8::try_from(u32::from(character)) {
-            Ok(byte) => bytes.extend_from_slice(&[byte]),
-            Err(_) => bytes.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
-    }
-    bytes.freeze()
-}
-
-fn text(value: &HeaderValue) -> String {
-    value.as_bytes().iter().map(|&byte| char::from(byte)).collect()
 }
 
 impl Body for Incoming {
@@ -133,16 +118,6 @@ impl Body for Incoming {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_header_keeps_its_bytes() {
-        for value in [&b"plain"[..], b"\xff\xfe", "zażółć".as_bytes()] {
-            let value = HeaderValue::from_bytes(value).unwrap();
-            assert_eq!(bytes(&text(&value)), value.as_bytes());
-        }
-        // Some runtimes decode what is UTF-8.
-        assert_eq!(bytes("ż"), "ż".as_bytes());
-    }
 
     #[test]
     fn an_address_keeps_its_host_and_loses_its_fragment() {
