@@ -11,11 +11,13 @@
 mod bench;
 mod codegen;
 mod corpus;
+mod deploy;
 mod probe;
 mod steps;
 mod tidy;
 mod tools;
 mod wasm;
+mod worker;
 mod workspace;
 
 use std::process::ExitCode;
@@ -29,7 +31,8 @@ cargo xtask test [--only STEP]... [--list]   everything that must be green, chea
 cargo xtask tidy                             the rules no compiler checks: layers, headers, the map
 cargo xtask codegen [--check]                rewrite generated files; with --check, only compare
 cargo xtask wasm-check                       what runs in a Worker compiles for wasm
-cargo xtask worker PACKAGE                   build a Worker and print the folder it is in
+cargo xtask worker [build|dev|test|migrate|deploy|size]
+                                             the Worker: `cargo xtask worker help` says more
 cargo xtask probe                            run the conformance cases on D1, inside workerd
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
@@ -59,10 +62,7 @@ fn chore() -> Result<()> {
         ["codegen"] => codegen::write(&workspace),
         ["codegen", "--check"] => codegen::check(&workspace),
         ["wasm-check"] => wasm::check(&workspace),
-        ["worker", package] => {
-            println!("{}", wasm::build_worker(&workspace, package)?.display());
-            Ok(())
-        }
+        ["worker", words @ ..] => worker::run(&workspace, words),
         ["probe"] => probe::run(&workspace),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),

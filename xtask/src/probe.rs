@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     tools::{self, NpmTools},
-    wasm,
+    wasm::{self, Build},
     workspace::{Workspace, run as run_command},
 };
 
@@ -22,7 +22,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let tools = tools::npm(workspace)?;
     let facts = ask(workspace, &tools, &workspace.root.join(FACTS), "facts of docs/d1.md hold");
     facts.context("Workers are not what docs/d1.md says, see above")?;
-    let worker = wasm::build_worker(workspace, PACKAGE)?;
+    let worker = wasm::build_worker(workspace, Build::dev(PACKAGE))?;
     let cases = ask(workspace, &tools, &worker, "promises kept on Workers");
     cases.context("a promise is broken on Workers, see above")
 }

@@ -59,6 +59,11 @@ pub(crate) fn npm(workspace: &Workspace) -> Result<NpmTools> {
     let folder = npm_packages(workspace, &workspace.root, "npm").context(
         "workerd comes from npm: `apt-get install -y npm`, of any version, and a network for once",
     )?;
+    with_node(workspace, folder)
+}
+
+/// Packages, and the Node that runs them.
+pub(crate) fn with_node(workspace: &Workspace, folder: PathBuf) -> Result<NpmTools> {
     let node = node(workspace, &folder)?;
     Ok(NpmTools { folder, node })
 }
@@ -140,7 +145,9 @@ mod tests {
     #[test]
     fn npm_packages_come_from_whatever_registry_the_machine_uses() -> Result<()> {
         let workspace = Workspace::open()?;
-        for file in ["package-lock.json", "xtask/corpora/package-lock.json"] {
+        for file in
+            ["package-lock.json", "xtask/corpora/package-lock.json", "xtask/wrangler/package-lock.json"]
+        {
             let lock = fs::read_to_string(workspace.root.join(file))?;
             assert!(!lock.contains("\"resolved\""), "`npm config set omit-lockfile-registry-resolved true`");
             assert!(lock.contains("\"integrity\""), "{file}");

@@ -1,5 +1,7 @@
 //! Building for wasm: one target folder, one profile, whichever compiler the machine has.
 
+mod program;
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -20,7 +22,7 @@ const INSTALL: &str = "no compiler for wasm32-unknown-unknown: `rustup target ad
 /// The layers whose crates run in a Worker.
 const LAYERS: [&str; 6] = ["ports", "vocabulary", "data", "models", "domain", "edge"];
 /// What runs there besides.
-const ALSO: [&str; 2] = ["stratus-d1", "stratus-testkit"];
+const ALSO: [&str; 3] = ["stratus-d1", "stratus-testkit", "worker-app"];
 
 /// Crates that need what a Worker lacks, and what to do instead.
 const FOREIGN: [(&str, &str); 5] = [
@@ -46,7 +48,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let selection = packages.iter().flat_map(|it| ["--package", it.name.as_str()]);
     let selection: Vec<_> = selection.collect();
     refuse_foreign(workspace, &selection)?;
-    build(workspace, &selection)?;
+    compile(workspace, Profile::Dev, &selection)?;
     println!("wasm-check: {} crates compile for {TARGET}", packages.len());
     Ok(())
 }
@@ -71,23 +73,81 @@ fn refuse_foreign(workspace: &Workspace, selection: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Builds a package into a Worker: a folder with `index.js`, the glue and the module.
-pub(crate) fn build_worker(workspace: &Workspace, package: &str) -> Result<PathBuf> {
-    ensure!(workspace.packages.iter().any(|it| it.name == package), "no package is called `{package}`");
+/// How a Worker is built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Build<'a> {
+    pub(crate) package: &'a str,
+    pub(crate) features: &'a [&'a str],
+    pub(crate) profile: Profile,
+}
+
+/// Which of cargo's profiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Profile {
+    /// Quick to build.
+    Dev,
+    /// Small, and quick to start.
+    Worker,
+}
+
+impl Profile {
+    /// Its name, and that of its folder.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dev => ("dev", "debug"),
+            Self::Worker => ("worker", "worker"),
+        }
+    }
+}
+
+impl<'a> Build<'a> {
+    /// A package as tests want it.
+    pub(crate) fn dev(package: &'a str) -> Self {
+        Self { package, features: &[], profile: Profile::Dev }
+    }
+}
+
+/// Builds a package into a Worker: a folder with `index.js`, the glue and the module. A package may
+/// bring an `index.js` of its own, see [`program`].
+pub(crate) fn build_worker(workspace: &Workspace, build: Build<'_>) -> Result<PathBuf> {
+    let Build { package: name, features, profile } = build;
+    let package = workspace.packages.iter().find(|it| it.name == name);
+    let package = package.with_context(|| format!("no package is called `{name}`"))?;
     let wasm_bindgen = tools::wasm_bindgen(workspace)?;
-    let built = build(workspace, &["--package", package])?;
-    let module = built.join(package.replace('-', "_")).with_extension("wasm");
-    let folder = workspace.target.join("workers").join(package);
+    let features = features.join(",");
+    let built = compile(workspace, profile, &["--package", name, "--features", &features])?;
+    let module = built.join(name.replace('-', "_")).with_extension("wasm");
+    let folder = workspace.target.join("workers").join(folder_name(build));
+    // Snippets of another version would be deployed along.
+    let _ = fs::remove_dir_all(&folder);
     let mut command = workspace.program(wasm_bindgen);
-    command.args(["--target", "web", "--no-typescript", "--out-name", "worker", "--out-dir"]);
-    run(command.arg(&folder).arg(module))?;
-    fs::write(folder.join("index.js"), include_str!("../worker-index.js"))
-        .context("cannot write index.js")?;
+    command.args(["--target", "web", "--no-typescript", "--out-name", "worker"]);
+    if profile == Profile::Worker {
+        command.args(["--remove-name-section", "--remove-producers-section"]);
+    }
+    run(command.arg("--out-dir").arg(&folder).arg(module))?;
+    let own = package.folder.join("index.js");
+    let index = if own.is_file() {
+        let glue = fs::read_to_string(folder.join("worker.js")).context("wasm-bindgen made no worker.js")?;
+        fs::write(folder.join("program.js"), program::from_glue(&glue)?)?;
+        // Nothing of it is left to be asked for.
+        fs::remove_file(folder.join("worker.js"))?;
+        fs::read_to_string(&own).with_context(|| format!("cannot read {}", own.display()))?
+    } else {
+        include_str!("../worker-index.js").to_owned()
+    };
+    fs::write(folder.join("index.js"), index).context("cannot write index.js")?;
     Ok(folder)
 }
 
-/// Builds packages and hands back the folder that holds the result.
-fn build(workspace: &Workspace, selection: &[&str]) -> Result<PathBuf> {
+/// A folder for each kind of build, so that none is taken for another.
+fn folder_name(Build { package, features, profile }: Build<'_>) -> String {
+    let kind = if profile == Profile::Worker { ["release"].as_slice() } else { &[] };
+    [&[package], kind, features].concat().join("-")
+}
+
+/// Compiles packages and hands back the folder that holds the result.
+fn compile(workspace: &Workspace, profile: Profile, selection: &[&str]) -> Result<PathBuf> {
     let (mut command, target) = match compiler(workspace)? {
         Compiler::Rustup => (workspace.cargo(), workspace.target.clone()),
         // Another compiler would throw away what the toolchain's has built.
@@ -95,9 +155,10 @@ fn build(workspace: &Workspace, selection: &[&str]) -> Result<PathBuf> {
             (debian(workspace, &rustc, &linker), workspace.target.join("debian"))
         }
     };
-    command.args(["build", "--quiet", "--target", TARGET, "--target-dir"]).arg(&target);
+    let (profile, folder) = profile.names();
+    command.args(["build", "--quiet", "--profile", profile, "--target", TARGET, "--target-dir"]).arg(&target);
     run(command.args(selection))?;
-    Ok(target.join(TARGET).join("debug"))
+    Ok(target.join(TARGET).join(folder))
 }
 
 fn debian(workspace: &Workspace, rustc: &Path, linker: &Path) -> Command {

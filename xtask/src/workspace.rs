@@ -29,6 +29,8 @@ pub(crate) struct Package {
     pub(crate) folder: PathBuf,
     /// What its manifest says of itself, if it does.
     pub(crate) layer: Option<String>,
+    /// The folder of collections that is compiled into it, if it says so.
+    pub(crate) collections: Option<String>,
     /// The names of what it depends on, tests excepted.
     pub(crate) dependencies: Vec<String>,
 }
@@ -73,6 +75,7 @@ fn package(value: &Value) -> Result<Package> {
         name: text(&value["name"]).context("no `name`")?,
         folder: manifest.parent().context("a manifest in no folder")?.to_owned(),
         layer: text(&value["metadata"]["stratus"]["layer"]),
+        collections: text(&value["metadata"]["stratus"]["collections"]),
         dependencies: shipped.filter_map(|it| text(&it["name"])).collect(),
     })
 }

@@ -108,3 +108,15 @@ pub fn timeout_response(clock: &dyn Clock, entropy: &dyn Entropy) -> Response {
     let problem = Problem::new(Code::Timeout, "the answer took longer than this server waits");
     layers::finish_unasked(problem.into_response(), clock, entropy)
 }
+
+/// What a program answers when it failed before it had an answer: 500, with a request id of its own.
+/// For programs in which a panic ends more than the request.
+pub fn failure_response(clock: &dyn Clock, entropy: &dyn Entropy) -> Response {
+    layers::finish_unasked(Problem::internal().into_response(), clock, entropy)
+}
+
+/// What a program answers to what is no request: 400, with a request id of its own.
+pub fn malformed_response(clock: &dyn Clock, entropy: &dyn Entropy) -> Response {
+    let problem = Problem::new(Code::BadRequest, "the request is not what HTTP allows");
+    layers::finish_unasked(problem.into_response(), clock, entropy)
+}

@@ -42,7 +42,7 @@ mod tenants;
 mod test_support;
 mod wire;
 
-pub use api::{Api, ApiParts, Readiness, timeout_response};
+pub use api::{Api, ApiParts, Readiness, failure_response, malformed_response, timeout_response};
 pub use auth::{AdminToken, Authenticator, InvalidToken, digest_token};
 pub use body::DEFAULT_LIMIT as DEFAULT_BODY_LIMIT;
 pub use tenants::{InvalidTenants, Tenants};

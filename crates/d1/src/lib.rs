@@ -28,6 +28,7 @@ mod convert;
 mod database;
 mod entropy;
 mod error;
+mod exchange;
 mod js;
 mod key_value;
 mod session;
@@ -38,6 +39,7 @@ pub use blobs::R2BlobStore;
 pub use clock::WorkerClock;
 pub use database::D1Database;
 pub use entropy::WorkerEntropy;
+pub use exchange::{Incoming, MalformedRequest, request_of_worker, response_for_worker};
 pub use key_value::WorkersKeyValue;
 
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]

@@ -17,7 +17,7 @@ pub(crate) async fn key(settings: &Settings, entropy: &dyn Entropy) -> anyhow::R
         return Ok(key);
     }
     let key = CursorKey::draw(entropy);
-    let text = Base64UrlUnpadded::encode_string(key.bytes());
+    let text = Base64UrlUnpadded::encode_string(key.bytes().context("a drawn key has its bytes")?);
     if settings.set_if_absent(&Principal::admin(), CATEGORY, KEY, &text).await? {
         return Ok(key);
     }

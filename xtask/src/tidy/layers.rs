@@ -58,6 +58,7 @@ mod tests {
             name: name.to_owned(),
             folder: name.into(),
             layer: Some(layer.to_owned()),
+            collections: None,
             dependencies: dependencies.iter().map(|it| (*it).to_owned()).collect(),
         }
     }

@@ -5,7 +5,10 @@
 //! at a row that its holder must not see: so nobody but us can read one, or make one. Encryption
 //! takes no nonce, so that one page always has one cursor, and one tag.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aes_siv::{KeyInit, siv::Aes128Siv};
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -21,31 +24,43 @@ use crate::{
 const MAX_TEXT: usize = 64 * 1024;
 
 /// What cursors are encrypted with. Programs that serve one database share one, or they refuse each
-/// other's cursors.
+/// other's cursors. Clones are the same key.
 #[derive(Clone)]
-pub struct CursorKey([u8; 32]);
+pub struct CursorKey(Arc<OnceLock<[u8; 32]>>);
 
 impl CursorKey {
     /// A key that is kept somewhere.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self(Arc::new(OnceLock::from(bytes)))
+    }
+
+    /// A key that comes with the first answer of the database, for programs that may not ask before.
+    /// Until it is [given](Self::give) every cursor is wrong, and none can be made.
+    pub fn awaited() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Gives the bytes that were awaited; the first ones count.
+    pub fn give(&self, bytes: [u8; 32]) {
+        let _ = self.0.set(bytes);
     }
 
     /// A new key.
     pub fn draw(entropy: &dyn Entropy) -> Self {
         let mut bytes = [0; 32];
         entropy.fill(&mut bytes);
-        Self(bytes)
+        Self::new(bytes)
     }
 
-    /// Its bytes, to keep them: a secret.
-    pub fn bytes(&self) -> &[u8; 32] {
-        &self.0
+    /// Its bytes, to keep them: a secret. `None` while they are awaited.
+    pub fn bytes(&self) -> Option<&[u8; 32]> {
+        self.0.get()
     }
 
     /// Encrypts a payload for whoever asks the same again.
     pub(crate) fn seal(&self, about: &str, payload: &[u8]) -> String {
-        let sealed = Aes128Siv::new(&self.0.into()).encrypt([about.as_bytes()], payload);
+        let key = self.bytes().copied();
+        let sealed = key.and_then(|it| Aes128Siv::new(&it.into()).encrypt([about.as_bytes()], payload).ok());
         // It fails for texts beyond memory only; then nothing goes on from here.
         Base64UrlUnpadded::encode_string(&sealed.unwrap_or_default())
     }
@@ -53,7 +68,8 @@ impl CursorKey {
     /// Decrypts what [`seal`](Self::seal) made about the same thing.
     pub(crate) fn open(&self, about: &str, text: &str) -> Option<Vec<u8>> {
         let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten()?;
-        Aes128Siv::new(&self.0.into()).decrypt([about.as_bytes()], &sealed).ok()
+        let key = self.bytes().copied()?;
+        Aes128Siv::new(&key.into()).decrypt([about.as_bytes()], &sealed).ok()
     }
 }
 

@@ -1,0 +1,144 @@
+//! What an isolate builds on its first request and keeps: values, nothing that belongs to a request.
+
+use std::{cell::OnceCell, rc::Rc, sync::Arc};
+
+use axum::{body::Body, response::Response};
+use stratus_api::{Api, ApiParts, DEFAULT_BODY_LIMIT};
+use stratus_d1::{D1Database, WorkerClock, WorkerEntropy};
+use stratus_document::{CursorKey, DocumentsService, Registry};
+use stratus_storage::{Clock, Database, Entropy};
+use worker::Env;
+
+use crate::{
+    chores, collections,
+    config::{self, Misconfigured},
+    gate::GatedDatabase,
+    log,
+    schema::Schema,
+};
+
+thread_local! {
+    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+}
+
+/// The API over the bindings of this Worker.
+pub(crate) struct App {
+    api: Api,
+    ports: Ports,
+    /// The database as requests have it.
+    database: Arc<dyn Database>,
+}
+
+/// What everything works with.
+pub(crate) struct Ports {
+    pub(crate) d1: Arc<dyn Database>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) schema: Arc<Schema>,
+}
+
+/// The one of this isolate. Bindings are the same for every request of it, and belong to none.
+pub(crate) fn of_isolate(env: &Env) -> Result<Rc<App>, Misconfigured> {
+    APP.with(|app| match app.get() {
+        Some(app) => Ok(Rc::clone(app)),
+        None => {
+            let built = Rc::new(App::build(env)?);
+            Ok(Rc::clone(app.get_or_init(|| built)))
+        }
+    })
+}
+
+impl Ports {
+    fn new(env: &Env, key: CursorKey) -> Result<Self, Misconfigured> {
+        let registry = Arc::new(collections::registry().map_err(Misconfigured::new)?);
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
+            (Arc::new(WorkerClock), Arc::new(WorkerEntropy));
+        let d1: Arc<dyn Database> = Arc::new(D1Database::new(config::database(env)?));
+        let schema = Schema::new(
+            Arc::clone(&d1),
+            Arc::clone(&registry),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            key,
+        );
+        Ok(Self { d1, clock, entropy, registry, schema: Arc::new(schema) })
+    }
+}
+
+impl App {
+    fn build(env: &Env) -> Result<Self, Misconfigured> {
+        log::start(config::level(env));
+        // It comes with the first answer of the database.
+        let key = CursorKey::awaited();
+        let ports = Ports::new(env, key.clone())?;
+        let Ports { d1, clock, entropy, registry, schema } = &ports;
+        let database: Arc<dyn Database> = Arc::new(GatedDatabase::new(Arc::clone(d1), Arc::clone(schema)));
+        let service = DocumentsService::new(
+            Arc::clone(&database),
+            Arc::clone(registry),
+            Arc::clone(clock),
+            Arc::clone(entropy),
+            key,
+        );
+        let api = Api::new(ApiParts {
+            service,
+            database: Arc::clone(&database),
+            clock: Arc::clone(clock),
+            entropy: Arc::clone(entropy),
+            authenticator: config::authenticator(env)?,
+            tenants: config::tenants(env)?,
+            body_limit: DEFAULT_BODY_LIMIT,
+            readiness: Arc::clone(schema) as _,
+        });
+        Ok(Self { api, ports, database })
+    }
+
+    /// Answers a request.
+    pub(crate) async fn serve(&self, request: http::Request<Body>) -> Response {
+        #[cfg(feature = "trials")]
+        if let Some(answer) = crate::trials::run(request.uri()).await {
+            return answer;
+        }
+        let schema = &self.ports.schema;
+        if !schema.is_fit() && must_know_first(request.uri()) {
+            // What it finds out is kept there; if it fails, so does the query behind it.
+            let _ = schema.look().await;
+        }
+        self.api.serve(request).await
+    }
+
+    /// Does what is due from time to time.
+    pub(crate) async fn tick(&self) {
+        chores::record_windows(&self.ports, &*self.database).await;
+    }
+
+    /// Brings the database up to date, and says what that took.
+    pub(crate) async fn migrate(&self) -> Result<String, String> {
+        chores::migrate(&self.ports).await
+    }
+}
+
+/// Whether the answer depends on what is known of the schema before there is a query: `/ready`
+/// tells it, and a cursor is read with the key that is kept in the database.
+fn must_know_first(uri: &http::Uri) -> bool {
+    let names_cursor = |query: &str| {
+        query.split('&').any(|it| ["after", "before"].contains(&it.split('=').next().unwrap_or_default()))
+    };
+    uri.path() == "/ready" || uri.query().is_some_and(names_cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_and_readiness_want_to_know_first() {
+        let check = |uri: &str| must_know_first(&uri.parse().unwrap());
+        assert!(check("https://a.example/ready"));
+        assert!(check("/api/posts?limit=2&after=x"));
+        assert!(check("/api/posts?before=x"));
+        assert!(!check("/api/posts?limit=2"));
+        assert!(!check("/api/posts/slug/after"));
+    }
+}

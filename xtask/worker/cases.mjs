@@ -1,0 +1,305 @@
+// The promises of the Worker, in this order: later ones find what earlier ones made.
+
+import assert from "node:assert/strict";
+import { request } from "node:http";
+
+const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** A number of the instance that answers: another one after a panic. */
+const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
+
+/** Has the next request meet an instance that knows nothing of the database yet. */
+const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
+
+export const cases = {
+  async nothing_is_ready_before_the_migrations({ ask, refused }) {
+    assert.deepEqual((await ask("GET", "/health")).json, { status: "ok" });
+    refused(await ask("GET", "/ready"), 503, "unavailable");
+    refused(await ask("GET", "/api/posts"), 503, "unavailable");
+    refused(await ask("POST", "/api/authors", { token: true, body: { fields: { name: "A" } } }), 503, "unavailable");
+  },
+
+  async migrations_make_it_ready({ ask, chore, loadDemo }) {
+    const first = await chore("migrate");
+    assert.equal(first.applied[0], "0001_core");
+    assert.ok(first.columns.length > 0 && first.indexes.length > 0);
+    const second = await chore("migrate");
+    assert.deepEqual([...second.applied, ...second.columns, ...second.indexes, ...second.dropped], []);
+    assert.deepEqual((await ask("GET", "/ready")).json, { status: "ready" });
+    assert.ok((await loadDemo()) > 50);
+    assert.equal(await loadDemo(), 0);
+  },
+
+  async the_first_requests_of_the_readme({ ask, refused }) {
+    const list = await ask("GET", "/api/posts?limit=2&fields=title");
+    assert.equal(list.json.data.length, 2);
+    assert.equal(list.json.data[0].slug, "quiet-pagers");
+    assert.deepEqual(Object.keys(list.json.data[0].fields), ["title"]);
+    const next = await ask("GET", `/api/posts?limit=2&fields=title&after=${list.json.page.next}`);
+    assert.equal(next.json.data.length, 2);
+    assert.notEqual(next.json.data[0].id, list.json.data[0].id);
+
+    const one = await ask("GET", "/api/posts/slug/quiet-pagers");
+    assert.equal(one.status, 200);
+    assert.match(one.headers.get("etag"), /^"r1-[0-9a-f]{12}"$/);
+    assert.equal(one.headers.get("cache-control"), "public, no-cache");
+    assert.equal(one.headers.get("set-cookie"), null);
+    const same = await ask("GET", "/api/posts/slug/quiet-pagers", { headers: { "if-none-match": one.headers.get("etag") } });
+    assert.deepEqual([same.status, same.text], [304, ""]);
+    const head = await ask("HEAD", "/api/posts/slug/quiet-pagers");
+    assert.deepEqual([head.status, head.text], [200, ""]);
+    assert.equal(head.headers.get("etag"), one.headers.get("etag"));
+    refused(await ask("GET", "/api/nothing"), 404, "not_found");
+    refused(await ask("GET", "/api/posts?sort=cover"), 422, "unindexed_query");
+  },
+
+  async a_document_lives_as_the_readme_says({ ask, refused }) {
+    const author = (await ask("GET", "/api/authors?limit=1")).json.data[0].id;
+    const fields = { title: "Hello, edge", body: "It *works*.", author };
+    const made = await ask("POST", "/api/posts", { token: true, body: { fields } });
+    assert.equal(made.status, 201, made.text);
+    assert.ok(made.headers.get("stratus-bookmark"));
+    const post = made.headers.get("location");
+    const tag = made.headers.get("etag");
+    const admin = { token: true };
+    refused(await ask("GET", post), 404, "not_found");
+    assert.equal((await ask("POST", `${post}/publish`, admin)).status, 200);
+    assert.equal((await ask("GET", post)).json.data.fields.title, "Hello, edge");
+    const late = { ...admin, headers: { "if-match": tag }, body: { fields: { title: "Too late" } } };
+    refused(await ask("PATCH", post, late), 412, "stale_revision");
+    refused(await ask("PATCH", post, { ...admin, body: { fields: {} } }), 428, "precondition_required");
+    assert.equal((await ask("DELETE", post, admin)).status, 204);
+    assert.equal((await ask("POST", `${post}/recover`, admin)).status, 200);
+    const any = { "if-match": "*" };
+    const patched = await ask("PATCH", post, { ...admin, headers: { ...any }, body: { fields: { title: "Hello, world" } } });
+    assert.deepEqual([patched.json.data.version, patched.json.data.status], [2, "draft"]);
+    assert.equal((await ask("GET", `${post}/versions`, admin)).json.data.length, 2);
+    const restored = await ask("POST", `${post}/restore`, { ...admin, headers: { ...any }, body: { version: 1 } });
+    assert.equal(restored.json.data.version, 3);
+    assert.equal((await ask("POST", `${post}/duplicate`, admin)).status, 201);
+    const deny = { permissions: [{ principal: "public", action: "read", effect: "deny" }] };
+    assert.equal((await ask("PUT", `${post}/permissions`, { ...admin, headers: { ...any }, body: deny })).status, 200);
+    refused(await ask("GET", post), 404, "not_found");
+    const held = await ask("DELETE", `/api/authors/${author}`, admin);
+    refused(held, 409, "referenced");
+    assert.ok(held.json.referrers.length > 0);
+    assert.equal((await ask("POST", `${post}/erase`, admin)).status, 204);
+  },
+
+  async a_credential_is_right_or_refused({ ask, refused }) {
+    for (const path of ["/api/posts", "/api", "/health", "/nowhere"]) {
+      refused(await ask("GET", path, { token: "wrong" }), 401, "unauthorized");
+    }
+    refused(await ask("POST", "/api/posts", { body: { fields: {} } }), 401, "unauthorized");
+    refused(await ask("GET", "/api/posts?state=draft"), 401, "unauthorized");
+    const draft = await ask("GET", "/api/posts?state=draft", { token: true });
+    assert.equal(draft.status, 200);
+    assert.match(draft.headers.get("cache-control"), /private|no-store/);
+    const bytes = await ask("GET", "/api/posts", { headers: { authorization: "Bearer \xff\xfe" } });
+    refused(bytes, 401, "unauthorized");
+  },
+
+  async what_is_too_large_is_refused_and_not_kept({ ask, refused, base, token }) {
+    const long = (count) => JSON.stringify({ fields: { name: "x".repeat(count) } });
+    const json = { "content-type": "application/json" };
+    refused(await ask("POST", "/api/authors", { token: true, headers: { ...json }, body: long(1024 * 1024) }), 413, "payload_too_large");
+    refused(await ask("GET", `/api/posts?filter[title]=${"x".repeat(17_000)}`), 414, "uri_too_long");
+    const gzip = { ...json, "content-encoding": "gzip" };
+    refused(await ask("POST", "/api/authors", { token: true, headers: gzip, body: "{}" }), 415, "content_encoding");
+    // Announced, a hundred megabytes are answered before they come; unannounced, what is too much is
+    // read and thrown away.
+    const [mebi, authorization] = [1024 * 1024, `Bearer ${token}`];
+    for (const [sent, more] of [[mebi / 16, { "content-length": 100 * mebi }], [3 * mebi, {}]]) {
+      const { status } = await send(base, { headers: { ...json, authorization, ...more }, bytes: sent });
+      assert.equal(status, 413);
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+    }
+  },
+
+  async a_panic_is_answered_and_the_isolate_goes_on(world) {
+    const { ask, refused, log } = world;
+    for (const path of ["/trials/panic", "/trials/panic/later"]) {
+      const before = await instance(world);
+      // Others are on their way at that time: they end where they began.
+      const others = [ask("GET", "/trials/wait"), ask("GET", "/trials/wait"), ask("GET", "/api/posts?limit=3")];
+      await sleep(50);
+      const answer = await ask("GET", path);
+      refused(answer, 500, "internal");
+      assert.ok(!answer.text.includes("trial"), "what a panic says stays here");
+      assert.ok(log().includes(answer.json.requestId), "the log has the id of the request");
+      for (const { status } of await Promise.all(others)) assert.equal(status, 200);
+      const after = await instance(world);
+      assert.notEqual(after, before, "the next instance is another one");
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+      assert.equal(await instance(world), after);
+    }
+  },
+
+  async many_panics_at_once_are_all_answered(world) {
+    const { ask, refused } = world;
+    const paths = Array.from({ length: 40 }, (_, i) => ["/trials/panic", "/trials/panic/later", "/api/posts?limit=1"][i % 3]);
+    const answers = await Promise.all(paths.map((path) => ask("GET", path)));
+    answers.forEach((answer, i) => (i % 3 === 2 ? assert.equal(answer.status, 200) : refused(answer, 500, "internal")));
+  },
+
+  async a_stack_that_overflows_is_answered(world) {
+    const { ask, refused } = world;
+    for (const path of ["/trials/overflow", "/trials/overflow/later"]) {
+      const before = await instance(world);
+      refused(await ask("GET", path), 500, "internal");
+      assert.notEqual(await instance(world), before);
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+    }
+  },
+
+  async requests_that_are_cancelled_harm_no_other(world) {
+    const { ask, base, token } = world;
+    const before = await instance(world);
+    const author = { fields: { name: "Nobody in particular" } };
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const calls = [
+      { method: "GET", path: "/api/posts?limit=50" },
+      { method: "GET", path: "/api/posts/slug/quiet-pagers" },
+      { method: "GET", path: "/trials/wait" },
+      { method: "POST", path: "/api/authors", headers, body: JSON.stringify(author) },
+    ];
+    let cancelled = 0;
+    for (let round = 0; round < 12; round += 1) {
+      const batch = Array.from({ length: 24 }, async (_, i) => {
+        // From at once to after the answer: every wait of a request is met.
+        const cancelAfter = (i * 37 + round * 11) % 120;
+        const { status } = await send(base, { ...calls[i % calls.length], cancelAfter });
+        cancelled += status === undefined ? 1 : 0;
+      });
+      await Promise.all(batch);
+      assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
+    }
+    assert.ok(cancelled > 50, `only ${cancelled} were cancelled`);
+    assert.equal(await instance(world), before, "it is the same instance");
+    const made = await ask("POST", "/api/authors", { token: true, body: author });
+    assert.equal(made.status, 201, made.text);
+  },
+
+  async an_old_schema_is_brought_up_to_date_once(world) {
+    const { ask, database } = world;
+    await forget(await database());
+    await renew(world);
+    const paths = ["/api/posts", "/api/authors?sort=name", "/api/comments?filter[approved]=true", "/api/posts?filter[featured]=true"];
+    const requests = Array.from({ length: 24 }, (_, i) => {
+      if (i % 6 !== 5) return ask("GET", paths[i % paths.length]);
+      return ask("POST", "/api/authors", { token: true, body: { fields: { name: `Early ${i}` } } });
+    });
+    for (const { status, text } of await Promise.all(requests)) assert.ok(status < 300, `${status}: ${text}`);
+    const { results } = await (await database()).prepare("SELECT kind, count(*) AS n FROM schema_state GROUP BY kind").all();
+    assert.ok(results.every(({ n }) => n > 0) && results.length === 2, JSON.stringify(results));
+    const guards = await (await database()).prepare("SELECT count(*) AS n FROM guards").first();
+    assert.equal(guards.n, 0);
+  },
+
+  async what_takes_long_is_left_to_migrate(world) {
+    const { ask, refused, chore, database } = world;
+    const d1 = await database();
+    const type = await d1.prepare("SELECT schema_version AS v FROM document_types WHERE id = 'comments'").first();
+    await d1.prepare(
+      `INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, type_version,
+         version_number, revision, created_at, updated_at, data)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)
+       SELECT 'many-' || i, 'many-' || i, 'comments', 'default', 1, 0, ${type.v}, 1, 1, 1, 1, '{"name":"n","body":"b"}' FROM n`,
+    ).run();
+    await forget(d1);
+    await renew(world);
+    refused(await ask("GET", "/api/posts"), 503, "unavailable");
+    refused(await ask("GET", "/ready"), 503, "unavailable");
+    refused(await ask("POST", "/api/authors", { token: true, body: { fields: { name: "Late" } } }), 503, "unavailable");
+    assert.ok((await chore("migrate")).indexes.length > 0);
+    assert.equal((await ask("GET", "/api/posts")).status, 200);
+    assert.equal((await ask("GET", "/ready")).status, 200);
+    await d1.prepare("DELETE FROM documents WHERE id LIKE 'many-%'").run();
+  },
+
+  async windows_are_recorded_from_time_to_time({ ask, database, scheduled }) {
+    const at = (milliseconds) => new Date(Date.now() + milliseconds).toISOString();
+    const body = { fields: { name: "Opens soon" }, publish: true, publishAt: at(700) };
+    const made = await ask("POST", "/api/authors", { token: true, body });
+    assert.equal(made.status, 201, made.text);
+    const path = `/api/authors/${made.json.data.id}`;
+    assert.equal((await ask("GET", path)).status, 404);
+    await sleep(3_500);
+    assert.equal((await ask("GET", path)).status, 200);
+    const events = async () => {
+      const count = "SELECT count(*) AS n FROM events WHERE document = ?1";
+      return (await (await database()).prepare(count).bind(made.json.data.id).first()).n;
+    };
+    const before = await events();
+    assert.equal((await scheduled()).outcome, "ok");
+    assert.equal(await events(), before + 1);
+  },
+
+  async hosts_are_tenants({ host, ask }) {
+    const workerd = host({ STRATUS_TENANTS: '{"blog.example":"blog","127.0.0.1":"default"}' });
+    try {
+      const at = await workerd.ready;
+      assert.ok((await ask("GET", "/api/posts", { at })).json.data.length > 0);
+      const list = (host) => send(at, { method: "GET", path: "/api/posts", headers: { host } });
+      assert.equal((await list("blog.example")).status, 200);
+      assert.equal((await list("other.example")).status, 421);
+    } finally {
+      await workerd.dispose();
+    }
+  },
+
+  async a_deployment_that_is_wrong_says_so_in_its_log({ host, ask, refused, log }) {
+    const workerd = host({ STRATUS_ADMIN_TOKEN: "short" });
+    try {
+      const answer = await ask("GET", "/api/posts", { at: await workerd.ready });
+      refused(answer, 500, "internal");
+      assert.ok(!answer.text.includes("STRATUS"));
+      assert.ok(log().includes("the secret STRATUS_ADMIN_TOKEN can't be used"));
+    } finally {
+      await workerd.dispose();
+    }
+  },
+
+  async nothing_hung_and_nothing_crossed_requests({ log }) {
+    for (const words of ["different request", "had hung", "would never generate", "RefCell already"]) {
+      assert.ok(!log().includes(words), `the log says: ${words}`);
+    }
+  },
+};
+
+/** Takes what collections need away, as if an older version had made the database. */
+async function forget(d1) {
+  const names = async (sql) => (await d1.prepare(sql).all()).results.map(({ name }) => name);
+  const indexes = await names("SELECT name FROM sqlite_master WHERE type = 'index' AND name GLOB 'ix_*'");
+  const columns = await names("SELECT name FROM pragma_table_xinfo('documents') WHERE name GLOB 'q_*'");
+  await d1.batch([
+    ...indexes.map((name) => d1.prepare(`DROP INDEX ${name}`)),
+    ...columns.map((name) => d1.prepare(`ALTER TABLE documents DROP COLUMN ${name}`)),
+    d1.prepare("DELETE FROM schema_state"),
+  ]);
+}
+
+/**
+ * Sends a request with so many bytes of a body, below what `fetch` tidies up: the status that it
+ * gets, or none if it was cancelled before.
+ */
+function send(base, { method = "POST", path = "/api/authors", headers = {}, body, bytes = 0, cancelAfter }) {
+  return new Promise((resolve, reject) => {
+    const sent = request(new URL(path, base), { method, headers, agent: false });
+    let status;
+    sent.on("response", (answer) => {
+      status = answer.statusCode;
+      answer.resume();
+      if (cancelAfter === undefined) sent.destroy();
+    });
+    sent.on("close", () => resolve({ status }));
+    sent.on("error", (error) => {
+      if (status === undefined && cancelAfter === undefined) reject(error);
+    });
+    if (cancelAfter !== undefined) setTimeout(() => sent.destroy(), cancelAfter);
+    if (body) sent.write(body);
+    const piece = Buffer.alloc(64 * 1024, 32);
+    for (let left = bytes; left > 0; left -= piece.length) sent.write(piece);
+    if (!headers["content-length"]) sent.end();
+  });
+}
