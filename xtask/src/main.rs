@@ -15,6 +15,7 @@ mod probe;
 mod steps;
 mod tidy;
 mod tools;
+mod transcripts;
 mod wasm;
 mod workspace;
 
@@ -31,6 +32,8 @@ cargo xtask codegen [--check]                rewrite generated files; with --che
 cargo xtask wasm-check                       what runs in a Worker compiles for wasm
 cargo xtask worker PACKAGE                   build a Worker and print the folder it is in
 cargo xtask probe                            run the conformance cases on D1, inside workerd
+cargo xtask transcripts [--write]            the API's behaviour as data, on SQLite and on D1
+cargo xtask transcripts --seed N --steps N   the differential fuzz alone
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
 cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run";
@@ -64,6 +67,7 @@ fn chore() -> Result<()> {
             Ok(())
         }
         ["probe"] => probe::run(&workspace),
+        ["transcripts", options @ ..] => transcripts::run(&workspace, options),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),
         ["bench", options @ ..] => bench::run(&workspace, options),

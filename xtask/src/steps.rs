@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use crate::{
-    codegen, probe, tidy, wasm,
+    codegen, probe, tidy, transcripts, wasm,
     workspace::{Workspace, run as run_command},
 };
 
@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", what: "the tests of every crate on this machine", run: native },
     Step { name: "wasm-check", what: "what runs in a Worker compiles for wasm", run: wasm::check },
     Step { name: "probe", what: "the conformance cases on D1, inside workerd", run: probe::run },
+    Step { name: "transcripts", what: "the API on SQLite and on D1, equal to the byte", run: play },
 ];
 
 /// What became of a step.
@@ -105,7 +106,13 @@ fn clippy(workspace: &Workspace) -> Result<()> {
     run_command(workspace.cargo().args(args))
 }
 
-/// The probe is left out: it has no tests of its own and runs in a Worker only.
+/// Workers are left out: they have no tests of their own and run in workerd only.
 fn native(workspace: &Workspace) -> Result<()> {
-    run_command(workspace.cargo().args(["test", "--workspace", "--quiet", "--exclude", probe::PACKAGE]))
+    let args =
+        ["test", "--workspace", "--quiet", "--exclude", probe::PACKAGE, "--exclude", transcripts::PACKAGE];
+    run_command(workspace.cargo().args(args))
+}
+
+fn play(workspace: &Workspace) -> Result<()> {
+    transcripts::run(workspace, &[])
 }

@@ -20,7 +20,7 @@ const INSTALL: &str = "no compiler for wasm32-unknown-unknown: `rustup target ad
 /// The layers whose crates run in a Worker.
 const LAYERS: [&str; 6] = ["ports", "vocabulary", "data", "models", "domain", "edge"];
 /// What runs there besides.
-const ALSO: [&str; 2] = ["stratus-d1", "stratus-testkit"];
+const ALSO: [&str; 3] = ["stratus-d1", "stratus-test-app", "stratus-testkit"];
 
 /// Crates that need what a Worker lacks, and what to do instead.
 const FOREIGN: [(&str, &str); 5] = [
