@@ -4,8 +4,12 @@
 //! What needs a Worker is ignored here: `cargo xtask transcripts` builds one, starts it and runs
 //! these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories.
 
+#[path = "app/bad_inputs.rs"]
+mod bad_inputs;
 #[path = "app/client.rs"]
 mod client;
+#[path = "app/fuzz.rs"]
+mod fuzz;
 #[path = "app/pretty.rs"]
 mod pretty;
 #[path = "app/story.rs"]
