@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
     match options {
         [] => tests.args(["--include-ignored", "--nocapture", "--test-threads", "1"]),
         ["--write"] => {
-            tests.args(["on_sqlite", "--exact", "transcripts::on_sqlite"]).env("UPDATE_TRANSCRIPTS", "1");
+            tests.args(["--exact", "app::transcripts::on_sqlite"]).env("UPDATE_TRANSCRIPTS", "1");
             return run_command(&mut tests);
         }
         options => fuzz(&mut tests, options)?,
@@ -46,7 +46,7 @@ fn fuzz<'c>(tests: &'c mut Command, options: &[&str]) -> Result<&'c mut Command>
             ),
         };
     }
-    Ok(tests.args(["--include-ignored", "--nocapture", "--exact", "fuzz::sqlite_and_d1_answer_alike"]))
+    Ok(tests.args(["--include-ignored", "--nocapture", "--exact", "app::fuzz::sqlite_and_d1_answer_alike"]))
 }
 
 /// workerd with the test app, until it is dropped.

@@ -4,19 +4,19 @@
 //! What needs a Worker is ignored here: `cargo xtask transcripts` builds one, starts it and runs
 //! these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories.
 
-#[path = "app/bad_inputs.rs"]
-mod bad_inputs;
-#[path = "app/client.rs"]
-mod client;
-#[path = "app/fuzz.rs"]
-mod fuzz;
-#[path = "app/pretty.rs"]
-mod pretty;
-#[path = "app/story.rs"]
-mod story;
-#[path = "app/target.rs"]
-mod target;
-#[path = "app/transcripts.rs"]
-mod transcripts;
-#[path = "app/wire.rs"]
-mod wire;
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that fails says so, and the fuzz says what it did"
+)]
+
+mod app {
+    mod bad_inputs;
+    mod client;
+    mod fuzz;
+    mod pretty;
+    mod story;
+    mod target;
+    mod transcripts;
+    mod wire;
+}

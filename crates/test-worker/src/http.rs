@@ -16,18 +16,9 @@ pub(crate) fn request(request: &web_sys::Request) -> Result<Request<Body>> {
         let entry: Array = entry?.into();
         let text = |at| entry.get(at).as_string().unwrap_or_default();
         let (name, value) = (text(0), text(1));
-        made.headers_mut().append(HeaderName::try_from(name)?, header_value(&value)?);
+        made.headers_mut().append(HeaderName::try_from(name)?, HeaderValue::from_bytes(value.as_bytes())?);
     }
     Ok(made)
-}
-
-/// JavaScript has a header's bytes as characters, one each.
-fn header_value(text: &str) -> Result<HeaderValue> {
-    let bytes: Vec<u8> = match text.chars().map(|it| u8::try_from(u32::from(it))).collect() {
-        Ok(bytes) => bytes,
-        Err(_) => text.as_bytes().to_vec(),
-    };
-    Ok(HeaderValue::from_bytes(&bytes)?)
 }
 
 /// The answer in one piece: all that the API answers is short.

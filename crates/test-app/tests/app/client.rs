@@ -8,7 +8,7 @@ use std::{
 
 use stratus_test_app::HOST;
 
-use crate::wire::{Answer, Request};
+use crate::app::wire::{Answer, Request};
 
 /// A connection to a server, opened again when it was closed.
 pub(crate) struct Client {

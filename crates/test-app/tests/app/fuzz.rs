@@ -1,10 +1,7 @@
 //! Seeded random commands and queries, put to two programs: every answer is the same.
 
-#[path = "fuzz/dice.rs"]
 mod dice;
-#[path = "fuzz/player.rs"]
 mod player;
-#[path = "fuzz/values.rs"]
 mod values;
 
 use std::{collections::BTreeMap, env};
@@ -12,7 +9,7 @@ use std::{collections::BTreeMap, env};
 use stratus_test_app::Moment;
 
 use self::player::Player;
-use crate::{pretty, target::Target};
+use crate::app::{pretty, target::Target};
 
 /// When it begins: 2026-11-21T09:00:00Z.
 const BEGINNING: i64 = 1_795_251_600_000;

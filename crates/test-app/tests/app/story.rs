@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use stratus_test_app::ADMIN_TOKEN;
 
-use crate::{
+use crate::app::{
     pretty,
     wire::{Answer, Request},
 };
@@ -180,6 +180,25 @@ fn unhex(digits: &str) -> Vec<u8> {
 }
 
 impl Exchange {
+    /// The route that answers with a success, with names in the place of what differs.
+    pub(crate) fn answered_route(&self) -> Option<String> {
+        let is_success = self.response.as_ref().is_some_and(|it| it.status < 300);
+        let path = self.request.path.split('?').next().filter(|_| is_success)?;
+        let names = match path.split('/').collect::<Vec<_>>().as_slice() {
+            ["", "api", _] => "/api/{collection}".to_owned(),
+            ["", "api", _, "slug", _] => "/api/{collection}/slug/{slug}".to_owned(),
+            ["", "api", _, _] => "/api/{collection}/{id}".to_owned(),
+            ["", "api", _, _, rest @ ..] => format!("/api/{{collection}}/{{id}}/{}", rest.join("/")),
+            _ => path.to_owned(),
+        };
+        Some(format!("{} {names}", self.request.method))
+    }
+
+    /// The code of a refusal.
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.response.as_ref()?.body.as_ref()?.get("code")?.as_str()
+    }
+
     /// Remembers what later requests mention.
     pub(crate) fn keep(&self, answer: &Answer, kept: &mut Kept) {
         for (name, place) in &self.keep {
@@ -193,11 +212,12 @@ impl Exchange {
 impl Recorded {
     /// An answer, to be written.
     pub(crate) fn of(answer: &Answer) -> Self {
-        let Answer { status, headers, .. } = answer.common();
+        let common = answer.common();
+        let (text, json) = (common.text(), common.json());
+        let Answer { status, headers, .. } = common;
         let headers = headers.into_iter().filter(|(name, value)| !is_on_every_answer(name, value));
         let headers = headers.map(|(name, value)| (name, json!(value))).collect();
-        let text = answer.text();
-        let body = answer.json().filter(|it| it.to_string() == text);
+        let body = json.filter(|it| serde_json::to_string(it).is_ok_and(|it| it == text));
         let text = Some(text).filter(|it| body.is_none() && !it.is_empty());
         Self { status, headers, body, text }
     }

@@ -10,7 +10,7 @@ use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_test_app::{HOST, MOMENT, Moment, RESET, TestApp};
 use tempfile::TempDir;
 
-use crate::{
+use crate::app::{
     client::Client,
     wire::{Answer, BOOKMARK, Request},
 };

@@ -1,11 +1,11 @@
 //! The stories, played.
 
-use std::env;
+use std::{collections::BTreeSet, env};
 
 use stratus_document::parse_time;
 use stratus_test_app::Moment;
 
-use crate::{
+use crate::app::{
     pretty,
     story::{Kept, Recorded, Story},
     target::Target,
@@ -16,6 +16,71 @@ const BEGINNING: &str = "2026-11-21T09:00:00.000Z";
 
 /// How long after an exchange the next one is, in milliseconds.
 const PACE: i64 = 1_000;
+
+/// What answers with a success, as the router has it.
+const ROUTES: [&str; 22] = [
+    "GET /health",
+    "GET /ready",
+    "GET /api",
+    "GET /api/{collection}",
+    "POST /api/{collection}",
+    "GET /api/{collection}/slug/{slug}",
+    "GET /api/{collection}/{id}",
+    "PATCH /api/{collection}/{id}",
+    "PUT /api/{collection}/{id}",
+    "DELETE /api/{collection}/{id}",
+    "POST /api/{collection}/{id}/publish",
+    "POST /api/{collection}/{id}/unpublish",
+    "POST /api/{collection}/{id}/recover",
+    "POST /api/{collection}/{id}/duplicate",
+    "POST /api/{collection}/{id}/erase",
+    "POST /api/{collection}/{id}/restore",
+    "GET /api/{collection}/{id}/versions",
+    "GET /api/{collection}/{id}/versions/1",
+    "GET /api/{collection}/{id}/translations",
+    "GET /api/{collection}/{id}/referrers",
+    "GET /api/{collection}/{id}/permissions",
+    "PUT /api/{collection}/{id}/permissions",
+];
+
+/// Every code of a refusal, but those of failures: `row_too_large`, `request_timeout`,
+/// `too_many_requests`, `internal`, `not_implemented`, `unavailable`, `timeout`; and `conflict`,
+/// which the others make more precise.
+const CODES: [&str; 33] = [
+    "bad_request",
+    "malformed_json",
+    "duplicate_key",
+    "too_deep",
+    "too_many_keys",
+    "unknown_member",
+    "invalid_parameter",
+    "unknown_parameter",
+    "repeated_parameter",
+    "invalid_cursor",
+    "invalid_bookmark",
+    "invalid_header",
+    "invalid_query",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "trashed",
+    "method_not_allowed",
+    "slug_taken",
+    "not_unique",
+    "referenced",
+    "missing_reference",
+    "not_trashed",
+    "would_hide",
+    "stale_revision",
+    "payload_too_large",
+    "uri_too_long",
+    "unsupported_media_type",
+    "content_encoding",
+    "unknown_host",
+    "validation_failed",
+    "unindexed_query",
+    "precondition_required",
+];
 
 /// Plays a story up to the first difference and tells of it; or records it.
 async fn play(story: &mut Story, target: &mut Target, records: bool) -> Result<(), String> {
@@ -52,6 +117,20 @@ async fn play_all(mut target: Target) {
         differences.extend(play(&mut story, &mut target, false).await.err());
     }
     assert!(differences.is_empty(), "{} stories differ\n{}", differences.len(), differences.join("\n\n"));
+}
+
+/// Every route, and every refusal but those that take a failure to see.
+#[test]
+fn every_endpoint_and_every_refusal_is_told_of() {
+    let stories = Story::all();
+    let exchanges: Vec<_> = stories.iter().flat_map(|it| &it.exchanges).collect();
+    let routes: BTreeSet<_> = exchanges.iter().filter_map(|it| it.answered_route()).collect();
+    let missing: Vec<_> = ROUTES.iter().filter(|it| !routes.contains(**it)).collect();
+    assert!(missing.is_empty(), "no exchange succeeds at {missing:?}");
+    let codes: BTreeSet<_> = exchanges.iter().filter_map(|it| it.code()).collect();
+    let missing: Vec<_> = CODES.iter().filter(|it| !codes.contains(**it)).collect();
+    assert!(missing.is_empty(), "no exchange is refused as {missing:?}");
+    assert!(exchanges.len() >= 150, "{} exchanges", exchanges.len());
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ const OF_THE_TRANSPORT: [&str; 4] = ["connection", "date", "keep-alive", "transf
 /// What a bookmark is called.
 pub(crate) const BOOKMARK: &str = "stratus-bookmark";
 
+/// The longest body that is shown, in bytes.
+const LONG: usize = 32 * 1024;
+
 /// A request, ready to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -84,9 +87,13 @@ impl Answer {
         Self { status, headers, body }
     }
 
-    /// This answer as every backend must give it: a bookmark has the backend's own inside.
+    /// This answer as every backend must give it: a bookmark has the backend's own inside. What is
+    /// too long to be read by anyone is told by its hash.
     pub(crate) fn common(&self) -> Self {
         let mut common = self.clone();
+        if self.body.len() > LONG {
+            common.body = format!("{} bytes, FNV-1a {:016x}", self.body.len(), hash(&self.body)).into_bytes();
+        }
         if let Some(value) = common.headers.get_mut(BOOKMARK) {
             let bookmark: Result<Bookmark, _> = value.parse();
             *value = bookmark.map_or_else(|_| format!("invalid: {value}"), |it| format!("seq {}", it.seq()));
@@ -112,12 +119,19 @@ impl Answer {
     }
 }
 
+/// FNV-1a.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.status)?;
         for (name, value) in &self.headers {
             writeln!(f, "{name}: {value}")?;
         }
-        write!(f, "{}", crate::pretty::of_text(&self.text()))
+        write!(f, "{}", crate::app::pretty::of_text(&self.text()))
     }
 }

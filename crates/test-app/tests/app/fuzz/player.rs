@@ -8,7 +8,7 @@ use stratus_document::format_time;
 use stratus_test_app::ADMIN_TOKEN;
 
 use super::dice::Dice;
-use crate::{
+use crate::app::{
     target::LAST_BOOKMARK,
     wire::{Answer, Request},
 };
@@ -86,7 +86,7 @@ impl Player {
 
     /// How long until the next request, in milliseconds: some come at the same time.
     pub(super) fn pause(&mut self) -> i64 {
-        i64::try_from(self.dice.weigh(&[(3, 0), (5, 1), (1, 1_000), (1, 600_000)])).unwrap_or_default()
+        self.dice.weigh(&[(3, 0), (5, 1), (1, 1_000), (1, 600_000)])
     }
 
     /// The next request.
