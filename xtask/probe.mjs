@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 
 const [tools, worker, what] = process.argv.slice(2);
-const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
+const { Miniflare, Log, LogLevel, kCurrentWorker } = createRequire(join(tools, "package.json"))("miniflare");
 
 const SECONDS_PER_CASE = 60;
 
@@ -25,6 +25,9 @@ function start() {
     ],
     compatibilityDate: "2026-04-01",
     d1Databases: ["DB"],
+    kvNamespaces: ["KV"],
+    r2Buckets: ["R2"],
+    serviceBindings: { SELF: kCurrentWorker },
     // What a panic writes comes back as the answer; once is enough.
     handleRuntimeStdio: (stdout, stderr) => {
       stdout.resume();

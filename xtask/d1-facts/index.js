@@ -1,4 +1,4 @@
-// What docs/d1.md says of D1, checked where D1 is. `GET /` lists the facts, `GET /<fact>` checks
+// What docs/d1.md says of D1, Workers KV, R2 and a Worker, checked where they are. `GET /` lists the facts, `GET /<fact>` checks
 // one and answers `ok` or the difference. Run by `cargo xtask probe`.
 
 const marks = (count) => Array.from({ length: count }, (_, index) => `?${index + 1}`).join(", ");
@@ -12,6 +12,9 @@ const row = async (db, sql, ...params) => (await rows(db, sql, ...params))[0];
 
 /** Why a statement fails. */
 const refusal = (db, sql, ...params) => rows(db, sql, ...params).then(() => "taken", (error) => error.message);
+
+/** Why a call fails. */
+const failure = (call) => Promise.resolve().then(call).then(() => "taken", (error) => error.message);
 
 /** Each fact: what is found, and what is expected. */
 const facts = {
@@ -53,6 +56,10 @@ const facts = {
     Object.keys(await row(db, "SELECT 1 AS b, 2 AS \"10\", 3 AS a, 4 AS \"2\"")),
     ["2", "10", "b", "a"],
   ],
+  results_of_writes_are_empty_lists: async (db) => {
+    const results = await db.batch([db.prepare("CREATE TABLE t (n INTEGER)"), db.prepare("INSERT INTO t VALUES (1)")]);
+    return [results.map((it) => it.results), [[], []]];
+  },
   two_statements_in_one_are_both_run: async (db) => {
     await db.exec("CREATE TABLE t (n INTEGER)");
     await rows(db, "SELECT 1 AS n; INSERT INTO t VALUES (1)");
@@ -159,12 +166,87 @@ const facts = {
     const session = db.withSession("garbage");
     return [[(await session.prepare("SELECT 1 AS n").all()).results, session.getBookmark()], [[{ n: 1 }], "garbage"]];
   },
+  a_bookmark_from_the_future_is_not_waited_for: async (db) => {
+    const future = "ffffffff-ffffffff-ffffffff-ffffffffffffffffffffffffffffffff";
+    const session = db.withSession(future);
+    return [[(await session.prepare("SELECT 1 AS n").all()).results, session.getBookmark()], [[{ n: 1 }], future]];
+  },
   a_session_has_a_bookmark_after_its_first_call: async (db) => {
     const session = db.withSession("first-primary");
     const before = session.getBookmark();
     await session.batch([session.prepare("SELECT 1 AS n")]);
     return [[before, /^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{32}$/.test(session.getBookmark())], [null, true]];
   },
+  kv_absence_is_null: async (db, kv) => [
+    [await kv.get("none", "arrayBuffer"), await failure(() => kv.delete("none"))],
+    [null, "taken"],
+  ],
+  kv_keys_have_at_most_512_bytes: async (db, kv) => [
+    [
+      await failure(() => kv.put("k".repeat(512), "")),
+      await failure(() => kv.get("k".repeat(513))),
+      await failure(() => kv.put("é".repeat(257), "")),
+    ],
+    [
+      "taken",
+      "KV GET failed: 414 UTF-8 encoded length of 513 exceeds key length limit of 512.",
+      "KV PUT failed: 414 UTF-8 encoded length of 514 exceeds key length limit of 512.",
+    ],
+  ],
+  kv_takes_no_empty_key_and_no_dots: async (db, kv) => [
+    [await failure(() => kv.get("")), await failure(() => kv.put(".", "")), await failure(() => kv.delete(".."))],
+    ["Key name cannot be empty.", '"." is not allowed as a key name.', '".." is not allowed as a key name.'],
+  ],
+  kv_takes_any_other_key: async (db, kv) => {
+    const keys = [" ", "../x", "a/b", "a?b#c", "a\0b", "é%2F%"];
+    for (const key of keys) await kv.put(key, key);
+    return [await Promise.all(keys.map((key) => kv.get(key))), keys];
+  },
+  kv_times_to_live_are_60_seconds_to_68_years: async (db, kv) => {
+    const put = (expirationTtl) => failure(() => kv.put("k", "", { expirationTtl }));
+    return [
+      [await put(59), await put(60), await put(2 ** 31 - 1), await put(2 ** 31)],
+      [
+        "KV PUT failed: 400 Invalid expiration_ttl of 59. Expiration TTL must be at least 60.",
+        "taken",
+        "taken",
+        "Value out of range. Must be between -2147483648 and 2147483647 (inclusive).",
+      ],
+    ];
+  },
+  kv_values_have_at_most_25_mib: async (db, kv) => {
+    const put = (bytes) => failure(() => kv.put("k", new Uint8Array(bytes)));
+    return [
+      [await put(25 * 2 ** 20), await put(25 * 2 ** 20 + 1)],
+      ["taken", "KV PUT failed: 413 Value length of 26214401 exceeds limit of 26214400."],
+    ];
+  },
+  r2_absence_is_null: async (db, kv, r2) => [
+    [await r2.get("none"), await failure(() => r2.delete("none"))],
+    [null, "taken"],
+  ],
+  r2_keys_have_at_most_1024_bytes: async (db, kv, r2) => [
+    [await failure(() => r2.put("k".repeat(1024), "")), await failure(() => r2.put("k".repeat(1025), ""))],
+    ["taken", "put: The specified object name is not valid. (10020)"],
+  ],
+  r2_keeps_any_content_type: async (db, kv, r2) => {
+    const found = [];
+    for (const contentType of ["text/plain; charset=utf-8", "", "é\n", undefined]) {
+      await r2.put("k", "x", { httpMetadata: { contentType } });
+      found.push((await r2.get("k")).httpMetadata.contentType ?? "none");
+    }
+    return [found, ["text/plain; charset=utf-8", "", "é\n", "none"]];
+  },
+  time_moves_without_io: async () => {
+    const start = Date.now();
+    let rounds = 0;
+    while (Date.now() === start && rounds < 1e9) rounds += 1;
+    return [Date.now() > start, true];
+  },
+  random_bytes_come_65_536_at_once: async () => [
+    await failure(() => crypto.getRandomValues(new Uint8Array(65_537))),
+    "getRandomValues() only accepts buffers of size <= 64K but provided 65537 bytes.",
+  ],
 };
 
 /** Each fact meets an empty database. */
@@ -182,7 +264,7 @@ export default {
     const fact = new URL(request.url).pathname.slice(1);
     if (fact === "") return Response.json(Object.keys(facts));
     await empty(env.DB);
-    const [found, expected] = (await facts[fact](env.DB)).map((it) => JSON.stringify(it));
+    const [found, expected] = (await facts[fact](env.DB, env.KV, env.R2)).map((it) => JSON.stringify(it));
     return new Response(found === expected ? "ok" : `found    ${found}\nexpected ${expected}`);
   },
 };

@@ -22,7 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", what: "no warning in any target", run: clippy },
     Step { name: "native", what: "the tests of every crate on this machine", run: native },
     Step { name: "wasm-check", what: "what runs in a Worker compiles for wasm", run: wasm::check },
-    Step { name: "probe", what: "the conformance cases on D1, inside workerd", run: probe::run },
+    Step { name: "probe", what: "the conformance cases on D1, KV and R2, inside workerd", run: probe::run },
     Step { name: "transcripts", what: "the API on SQLite and on D1, equal to the byte", run: play },
 ];
 

@@ -124,12 +124,6 @@ impl Grants {
     pub fn principals(&self) -> impl Iterator<Item = &Principal> {
         self.0.keys()
     }
-
-    /// Everyone who was granted an action, the role `admin` included.
-    pub fn holders(&self, action: Action) -> impl Iterator<Item = Principal> {
-        let named = self.0.iter().filter(move |(_, set)| set.contains(action)).map(|(it, _)| it.clone());
-        named.filter(|it| *it != Principal::admin()).chain([Principal::admin()])
-    }
 }
 
 impl Serialize for Grants {

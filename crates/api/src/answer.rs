@@ -1,7 +1,5 @@
 //! Answers that are no refusals: a body, its tag, and who may keep it.
 
-use std::fmt::Display;
-
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -22,6 +20,9 @@ use crate::{
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PUBLIC: HeaderValue = HeaderValue::from_static("public, no-cache");
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-store");
+
+/// How many headers an answer has in the end, or a few more: they are given their room at once.
+const HEADERS: usize = 12;
 
 /// Who may keep an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,15 +76,15 @@ pub(crate) fn page(
     audience: Audience,
     known: &IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let mut identity = String::with_capacity(documents.len() * 200 + 500);
-    identity.push_str(call.repository().registry().fingerprint());
-    identity.push_str(&projection.map(Projection::view).unwrap_or_default());
+    let mut identity = Vec::with_capacity(documents.len() * 200 + 500);
+    identity.extend(call.repository().registry().fingerprint().as_bytes());
+    identity.extend(projection.map(Projection::view).unwrap_or_default().as_bytes());
     documents.iter().for_each(|it| it.push_identity(&mut identity));
     for cursor in [&pages.next, &pages.prev] {
-        identity.push('\n');
-        identity.push_str(cursor.as_deref().unwrap_or_default());
+        identity.push(b'\n');
+        identity.extend(cursor.as_deref().unwrap_or_default().as_bytes());
     }
-    let tag = BodyTag::new(identity.as_bytes());
+    let tag = BodyTag::new(&identity);
     if known.has(&tag) {
         return Ok(unchanged(&tag, audience));
     }
@@ -159,19 +160,24 @@ pub(crate) fn locate(headers: &mut HeaderMap, document: &Document) {
 fn tag_of(call: &Call, document: &Document, projection: Option<&Projection>) -> EntityTag {
     let view = projection.map(Projection::view).unwrap_or_default();
     let hash = document.tag_hash(call.repository().registry().fingerprint(), &view);
-    EntityTag::new(document.revision, hash)
+    EntityTag::new(document.revision, &hash)
 }
 
 /// A JSON text.
 pub(crate) fn json(status: StatusCode, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, JSON)], Body::from(body)).into_response()
+    let mut answer = Response::new(Body::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.reserve(HEADERS);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    answer
 }
 
-fn unchanged(tag: &impl Display, audience: Audience) -> Response {
+fn unchanged(tag: &impl AsRef<str>, audience: Audience) -> Response {
     conditional::not_modified(tagged(StatusCode::OK.into_response(), tag, audience))
 }
 
-fn tagged(mut answer: Response, tag: &impl Display, audience: Audience) -> Response {
+fn tagged(mut answer: Response, tag: &impl AsRef<str>, audience: Audience) -> Response {
     set_tag(answer.headers_mut(), tag);
     answer.headers_mut().insert(header::CACHE_CONTROL, audience.cache_control());
     answer

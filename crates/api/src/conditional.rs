@@ -7,8 +7,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
-
 use axum::{body::Body, response::Response};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use stratus_document::Precondition;
@@ -34,26 +32,23 @@ const KEPT: [HeaderName; 7] = [
 
 /// The tag of a document as it was shown: `"r<revision>-<12 hex>"`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EntityTag {
-    revision: i64,
-    hash: String,
-}
+pub(crate) struct EntityTag(String);
 
 impl EntityTag {
     /// The tag of a revision; the hash says which bytes of it were shown.
-    pub(crate) fn new(revision: i64, hash: String) -> Self {
-        Self { revision, hash }
+    pub(crate) fn new(revision: i64, hash: &str) -> Self {
+        Self(format!("\"r{revision}-{hash}\""))
     }
 
     /// The tag of a revision of which these bytes are shown.
     pub(crate) fn of_body(revision: i64, body: &[u8]) -> Self {
-        Self::new(revision, hex::encode(&hex::sha256(body)[..6]))
+        Self::new(revision, &hex::encode(&hex::sha256(body)[..6]))
     }
 }
 
-impl fmt::Display for EntityTag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"r{}-{}\"", self.revision, self.hash)
+impl AsRef<str> for EntityTag {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 
@@ -65,19 +60,19 @@ pub(crate) struct BodyTag(String);
 impl BodyTag {
     /// The tag of a body, or of what makes one.
     pub(crate) fn new(body: &[u8]) -> Self {
-        Self(hex::encode(&hex::sha256(body)[..8]))
+        Self(format!("\"l-{}\"", hex::encode(&hex::sha256(body)[..8])))
     }
 }
 
-impl fmt::Display for BodyTag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"l-{}\"", self.0)
+impl AsRef<str> for BodyTag {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 
 /// Puts a tag on an answer.
-pub(crate) fn set_tag(headers: &mut HeaderMap, tag: &impl fmt::Display) {
-    if let Ok(value) = HeaderValue::try_from(tag.to_string()) {
+pub(crate) fn set_tag(headers: &mut HeaderMap, tag: &impl AsRef<str>) {
+    if let Ok(value) = HeaderValue::from_str(tag.as_ref()) {
         headers.insert(header::ETAG, value);
     }
 }
@@ -123,14 +118,11 @@ impl IfNoneMatch {
     }
 
     /// Whether the client has what has this tag. `*` has everything that exists.
-    pub(crate) fn has(&self, tag: &impl fmt::Display) -> bool {
+    pub(crate) fn has(&self, tag: &impl AsRef<str>) -> bool {
         match &self.0 {
             Condition::None => false,
             Condition::Any => true,
-            Condition::Tags(tags) => {
-                let tag = tag.to_string();
-                tags.iter().any(|it| *it == tag.strip_prefix("W/").unwrap_or(&tag))
-            }
+            Condition::Tags(tags) => tags.iter().any(|it| it == tag.as_ref()),
         }
     }
 }

@@ -46,22 +46,11 @@ pub(crate) struct Edge {
     pub(crate) tenants: Tenants,
 }
 
-/// The id of a request: an extension of it, a header of its answer, a member of its problem.
-///
-/// It is always ours: one that a client or a proxy sends along could be anything.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(Arc<str>);
-
-impl RequestId {
-    /// The id as UUIDv7 text.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 /// What is still needed of a request when it has been answered.
 struct Asked {
-    id: RequestId,
+    /// A header of the answer, and a member of its problem. It is always ours: one that a client
+    /// or a proxy sends along could be anything.
+    id: String,
     method: Method,
     uri: Uri,
     /// Whether a page of any origin may read the answer.
@@ -71,17 +60,16 @@ struct Asked {
 
 /// Answers a request.
 ///
-/// A handler finds a [`RequestId`], a [`Caller`] and, except where the address concerns none, a
+/// A handler finds a [`Caller`] and, except where the address concerns none, a
 /// [`TenantId`](stratus_access::TenantId) in the extensions of its request.
 pub(crate) async fn serve(edge: &Edge, router: &Router, request: Request) -> Response {
     let started = edge.clock.now();
-    let id = RequestId(mint_uuid_v7(&*edge.clock, &*edge.entropy).into());
-    let asked = Asked::by(&request, id);
+    let asked = Asked::by(&request, mint_uuid_v7(&*edge.clock, &*edge.entropy));
     let (mut request, leftover) = Leftover::of(request);
     let answer = match edge.admit(&mut request) {
         // Whatever is logged on the way is found by the id.
         Ok(None) => {
-            let span = tracing::error_span!("request", id = asked.id.as_str());
+            let span = tracing::error_span!("request", id = asked.id);
             route(router, request, &asked).instrument(span).await
         }
         Ok(Some(answer)) => answer,
@@ -95,12 +83,12 @@ pub(crate) async fn serve(edge: &Edge, router: &Router, request: Request) -> Res
     }
     let (path, status) = (asked.uri.path(), answer.status().as_u16());
     let millis = edge.clock.now().saturating_sub(started).max(0);
-    tracing::info!(method = %asked.method, path, status, request_id = asked.id.as_str(), millis, "request");
+    tracing::info!(method = %asked.method, path, status, request_id = asked.id, millis, "request");
     answer
 }
 
 impl Asked {
-    fn by(request: &Request, id: RequestId) -> Self {
+    fn by(request: &Request, id: String) -> Self {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
         Self {
             id,
@@ -137,8 +125,7 @@ impl Edge {
 
 /// Lets the router answer. A handler that panics is a failure like any other, where panics unwind;
 /// on wasm they end the isolate.
-async fn route(router: &Router, mut request: Request, asked: &Asked) -> Response {
-    request.extensions_mut().insert(asked.id.clone());
+async fn route(router: &Router, request: Request, asked: &Asked) -> Response {
     let answered = AssertUnwindSafe(router.clone().oneshot(request)).catch_unwind().await;
     match answered {
         Ok(Ok(answer)) => answer,
@@ -157,14 +144,14 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 
 /// Makes of a refusal what leaves, when nothing is known of the request any more.
 pub(crate) fn finish_unasked(answer: Response, clock: &dyn Clock, entropy: &dyn Entropy) -> Response {
-    let id = RequestId(mint_uuid_v7(clock, entropy).into());
+    let id = mint_uuid_v7(clock, entropy);
     let asked = Asked { id, method: Method::GET, uri: Uri::default(), is_open: false, has_credential: false };
     finish(answer, &asked)
 }
 
 /// Makes of a handler's answer what leaves.
 fn finish(answer: Response, asked: &Asked) -> Response {
-    let mut answer = problem::render(answer, asked.id.as_str());
+    let mut answer = problem::render(answer, &asked.id);
     let status = answer.status();
     headers::complete(&mut answer, asked);
     if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {

@@ -1,18 +1,27 @@
-//! Runs the conformance cases inside workerd, because D1 exists nowhere else.
+//! Runs the conformance cases inside workerd, because D1, Workers KV and R2 exist nowhere else.
 //!
-//! `GET /` lists the cases; `GET /<case>` empties the database and runs one, and answers `ok`. A
-//! broken promise is a panic: it goes to the console, where `cargo xtask probe` reads it.
+//! `GET /` lists the cases as `<port>/<case>`; `GET /<port>/<case>` empties the stores and runs one,
+//! and answers `ok`. A broken promise is a panic: it goes to the console, where
+//! `cargo xtask probe` reads it. Besides those of the ports there are cases of bindings that
+//! misbehave, `faults/<case>`.
 //!
 //! # Invariants
 //!
 //! - Every case of `stratus-testkit` is run; there is no list of exceptions here.
-//! - A case meets an empty database, whatever the one before it left behind.
+//! - A case meets empty stores, whatever the one before it left behind.
+
+mod faults;
+mod fresh;
+mod machine;
 
 use std::sync::Arc;
 
-use stratus_d1::D1Database;
-use stratus_testkit::database::{CASES, check};
+use stratus_d1::{D1Database, R2BlobStore, WorkersKeyValue};
+use stratus_testkit::{Case, blob, database, key_value, machine as machine_cases};
 use worker::{Context, Env, Request, Response, Result, console_error, event};
+
+/// Checked here and not in the testkit: only a Worker has requests that end.
+const OUTLIVES: &str = "work_outlives_its_request";
 
 #[event(start)]
 fn start() {
@@ -20,30 +29,45 @@ fn start() {
 }
 
 #[event(fetch, respond_with_errors)]
-async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
-    match request.path().trim_start_matches('/') {
-        "" => Response::from_json(&CASES.iter().map(|case| case.name).collect::<Vec<_>>()),
-        case => {
-            drop_everything(&env.d1("DB")?).await?;
-            check(case, Arc::new(D1Database::new(env.d1("DB")?))).await;
-            Response::ok("ok")
-        }
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let path = request.path();
+    match path.trim_start_matches('/').split_once('/') {
+        Some((port, case)) => run(port, case, &env, context).await?,
+        None if path == "/" => return Response::from_json(&cases()),
+        None if path == "/trace" => machine::leave_a_trace(&env, context)?,
+        None => return Response::error("no such case", 404),
     }
+    Response::ok("ok")
 }
 
-/// A virtual table takes its shadow tables with it, so virtual ones come first, and each is
-/// dropped only if it is still there.
-async fn drop_everything(database: &worker::D1Database) -> Result<()> {
-    const DROPS: &str = "SELECT format('DROP %s IF EXISTS \"%w\"', type, name) AS text FROM sqlite_schema \
-         WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
-           AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\' \
-         ORDER BY type = 'view' DESC, sql LIKE 'CREATE VIRTUAL%' DESC";
-    let drops: Vec<String> = database.prepare(DROPS).raw::<String>().await?.into_iter().flatten().collect();
-    if drops.is_empty() {
-        return Ok(());
+fn cases() -> Vec<String> {
+    fn named<S>(port: &str, cases: &[Case<S>]) -> Vec<String> {
+        cases.iter().map(|case| format!("{port}/{}", case.name)).collect()
     }
-    // Tables refer to each other in any order, which counts only when all of them are gone.
-    let mut batch = vec![database.prepare("PRAGMA defer_foreign_keys = on")];
-    batch.extend(drops.into_iter().map(|drop| database.prepare(drop)));
-    database.batch(batch).await.map(drop)
+    let mut all = named("database", database::CASES);
+    all.extend(named("key_value", key_value::CASES));
+    all.extend(named("blob", blob::CASES));
+    all.extend(named("machine", machine_cases::CASES));
+    all.push(format!("machine/{OUTLIVES}"));
+    all.extend(faults::CASES.iter().map(|case| format!("faults/{case}")));
+    all
+}
+
+async fn run(port: &str, case: &str, env: &Env, context: Context) -> Result<()> {
+    fresh::empty_database(env).await?;
+    fresh::empty_key_value(env).await?;
+    fresh::empty_blobs(env).await?;
+    match port {
+        "database" => database::check(case, Arc::new(D1Database::new(env.d1("DB")?))).await,
+        "key_value" => {
+            let store = Arc::new(WorkersKeyValue::open(env, "KV").expect("a namespace"));
+            key_value::check(case, key_value::Subject { store, clock: None }).await;
+        }
+        "blob" => blob::check(case, Arc::new(R2BlobStore::new(env.bucket("R2")?))).await,
+        "machine" if case == OUTLIVES => machine::work_outlives_its_request(env).await?,
+        "machine" => machine_cases::check(case, machine::subject(context)).await,
+        "faults" => faults::check(case, env).await,
+        _ => panic!("no port is called `{port}`"),
+    }
+    Ok(())
 }

@@ -2,10 +2,11 @@
 
 use stratus_storage::{Error, MAX_SAFE_INTEGER, Result, Rows, Statement, Value};
 use worker::{
-    js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array},
+    js_sys::{Array, Object, Reflect, Uint8Array},
     wasm_bindgen::{JsCast as _, JsValue},
-    worker_sys::types::D1Result,
 };
+
+use crate::js::bytes;
 
 /// What a number from JavaScript is: it knows no difference between `3` and `3.0`.
 pub(crate) fn number(value: f64) -> Value {
@@ -44,10 +45,14 @@ fn to_js(value: &Value) -> JsValue {
 
 /// The rows of one result. Each comes as an object whose members stand in the order of the SELECT,
 /// which holds for every name that is not a number.
-pub(crate) fn rows(result: &D1Result) -> Result<Rows> {
-    let objects = result.results().map_err(|_| unexpected("a result without rows"))?.unwrap_or_default();
+pub(crate) fn rows(result: &JsValue) -> Result<Rows> {
+    let objects = member(result, "results").filter(Array::is_array);
+    let objects = objects.ok_or_else(|| unexpected("a result without rows"))?;
     let (mut cells, mut width) = (Vec::new(), 0);
-    for object in objects.iter() {
+    for object in objects.unchecked_ref::<Array>().iter() {
+        if !object.is_object() {
+            return Err(unexpected("a row that is no object"));
+        }
         let values = Object::values(object.unchecked_ref::<Object>());
         let found = values.length() as usize;
         if found == 0 || (width != 0 && found != width) {
@@ -75,21 +80,18 @@ fn from_js(value: &JsValue) -> Result<Value> {
     }
 }
 
-/// D1 hands a blob over as an array of numbers; a typed array is taken as well.
-fn bytes(value: &JsValue) -> Option<Vec<u8>> {
-    let sound =
-        Array::is_array(value) || value.is_instance_of::<ArrayBuffer>() || ArrayBuffer::is_view(value);
-    sound.then(|| Uint8Array::new(value).to_vec())
-}
-
 /// D1's `rows_read`.
-fn work(result: &D1Result) -> u64 {
-    let meta = result.meta().ok();
-    let read = meta.and_then(|meta| Reflect::get(&meta, &JsValue::from_str("rows_read")).ok());
+fn work(result: &JsValue) -> u64 {
+    let read = member(result, "meta").and_then(|meta| member(&meta, "rows_read"));
     read.and_then(|it| it.as_f64()).map_or(0, |it| it as u64)
 }
 
-fn unexpected(what: &str) -> Error {
+/// A member of what should be an object, if it is one and has it.
+fn member(object: &JsValue, name: &str) -> Option<JsValue> {
+    Reflect::get(object, &name.into()).ok()
+}
+
+pub(crate) fn unexpected(what: &str) -> Error {
     Error::Unexpected { what: format!("D1 answered with {what}") }
 }
 

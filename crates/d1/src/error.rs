@@ -3,6 +3,8 @@
 //! D1 has no error codes. Its message is `D1_ERROR: <what> [at offset <n>]: <SQLITE_CODE> [(extended: …)]`
 //! when SQLite refused something, and a sentence without a code when the machinery around it did.
 
+pub(crate) mod stores;
+
 use stratus_storage::Error;
 
 use crate::sql::Effect;
@@ -93,16 +95,22 @@ fn from_service(message: &str, effect: Effect) -> Error {
     } else if has(&["not authorized", "No SQL statements detected", "To execute a transaction"]) {
         Error::Refused { what: owned() }
     } else {
-        Error::backend(message)
+        match effect {
+            Effect::Reads => Error::backend(message),
+            // Nobody knows when this is said.
+            Effect::Writes => lost(message, effect),
+        }
     }
 }
 
 /// Said before a statement was run: a write is not there either.
-const NEVER_RAN: [&str; 4] = [
+const NEVER_RAN: [&str; 6] = [
     "D1 DB is overloaded",
     "Cannot resolve D1 DB due to transient issue",
     "Internal error while starting up D1 DB storage",
     "Too many requests",
+    "Too many API requests",
+    "Too many subrequests",
 ];
 
 /// Said when it may have been run, and even committed.
@@ -119,7 +127,8 @@ const LOST: [&str; 10] = [
     "timed out",
 ];
 
-fn lost(reason: &str, effect: Effect) -> Error {
+/// What an answer that never came means.
+pub(crate) fn lost(reason: &str, effect: Effect) -> Error {
     let reason = reason.to_owned();
     match effect {
         Effect::Reads => Error::Unavailable { reason },
@@ -168,7 +177,7 @@ mod tests {
     use super::*;
 
     /// The variant and what it carries, in one line.
-    fn show(error: &Error) -> String {
+    pub(super) fn show(error: &Error) -> String {
         match error {
             Error::Guard { guard } => format!("guard {guard}"),
             Error::NotUnique { columns } => format!("not unique {columns}"),
@@ -270,6 +279,8 @@ mod tests {
                 "D1_ERROR: Internal error while starting up D1 DB storage caused object to be reset.",
                 "unavailable",
             ),
+            ("Too many API requests by single worker invocation.", "unavailable"),
+            ("Too many subrequests.", "unavailable"),
         ];
         check(&never_ran, Effect::Reads);
         check(&never_ran, Effect::Writes);
@@ -282,8 +293,25 @@ mod tests {
             "D1_ERROR: D1 DB exceeded its CPU time limit and was reset.",
             "D1_ERROR: D1 DB's isolate exceeded its memory limit and was reset.",
             "D1_ERROR: disk I/O error: SQLITE_IOERR_WRITE",
+            "Can't read from request stream because client disconnected.",
+            "internal error; reference = 0a1b2c",
         ] {
             check(&[(message, "unavailable")], Effect::Reads);
+            check(&[(message, "outcome unknown")], Effect::Writes);
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_leaves_the_outcome_of_a_write_unknown() {
+        for (message, read) in [
+            (
+                "D1_ERROR: Failed to parse body as JSON, got: <html>",
+                "backend Failed to parse body as JSON, got: <html>",
+            ),
+            ("D1_TYPE_ERROR: Type 'object' not supported", "backend Type 'object' not supported"),
+            ("", "backend "),
+        ] {
+            check(&[(message, read)], Effect::Reads);
             check(&[(message, "outcome unknown")], Effect::Writes);
         }
     }
@@ -295,11 +323,10 @@ mod tests {
             ("D1_ERROR: Your account has exceeded D1's maximum account storage limit.", "full"),
             ("D1_EXEC_ERROR: No SQL statements detected.", "refused"),
             ("D1_ERROR: To execute a transaction, please use the state.storage.transaction()", "refused"),
-            ("D1_TYPE_ERROR: Type 'object' not supported", "backend Type 'object' not supported"),
             // What a statement says of itself is no label and no code.
             ("D1_ERROR: d1_error: mine: SQLITE_CONSTRAINT", "constraint d1_error: mine"),
-            ("", "backend "),
         ];
         check(&cases, Effect::Writes);
+        check(&cases, Effect::Reads);
     }
 }

@@ -1,65 +1,80 @@
 //! A D1 session: the sequence of calls that never sees time run backwards.
 
-use async_trait::async_trait;
-use stratus_storage::{Error, Limits, Result, Rows, Session, Statement, Value, refuse_transaction_control};
-use worker::{
-    D1DatabaseSession,
-    js_sys::{self, Array, futures::JsFuture},
-    send::SendFuture,
-    wasm_bindgen::{JsCast as _, JsValue},
-    worker_sys::types::{self, D1Result},
+use std::{
+    slice,
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
+use async_trait::async_trait;
+use stratus_storage::{Error, Result, Rows, Session, Statement};
+use worker::send::SendFuture;
+
 use crate::{
-    convert,
-    error::classify,
-    sql::{Effect, effect, refuse_several},
+    anchor::Anchor,
+    call::{self, Seat},
+    error::lost,
+    js::{Binding, within},
+    sql::{Effect, effect},
 };
 
 /// A session over a D1 binding.
+///
+/// A read that a replica fails, or hangs on for half of the deadline, is asked once more, of the
+/// primary; when that answers, the session goes on from there. Nothing else is ever repeated.
 #[derive(Debug)]
 pub(crate) struct D1Session {
-    /// Or why D1 did not open it.
-    session: Result<D1DatabaseSession, String>,
+    binding: Binding,
+    deadline: Duration,
+    /// Never held while anything is waited for.
+    seat: Mutex<Seat>,
 }
 
 impl D1Session {
-    /// Takes what D1 answered when it was asked for a session.
-    pub(crate) fn new(session: worker::Result<D1DatabaseSession>) -> Self {
-        Self { session: session.map_err(|error| error.to_string()) }
+    /// Opens a session of D1, which is no I/O.
+    pub(crate) fn new(binding: Binding, anchor: Anchor, deadline: Duration) -> Self {
+        let seat = Mutex::new(Seat::open(&binding, anchor));
+        Self { binding, deadline, seat }
     }
 
-    /// The session as JavaScript has it. `worker`'s own `prepare` panics when D1 throws.
-    fn binding(&self) -> Result<&types::D1DatabaseSession> {
-        let session = self.session.as_ref().map_err(|reason| Error::backend(reason.as_str()))?;
-        Ok(AsRef::<JsValue>::as_ref(session).unchecked_ref())
+    fn seat(&self) -> Seat {
+        self.seat.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn run(&self, statements: &[Statement], effect: Effect) -> Result<Vec<Rows>> {
-        let failed = |error: JsValue| classify(&message(&error), effect);
-        let binding = self.binding()?;
-        let prepared = Array::new();
-        for statement in statements {
-            let bare = binding.session_prepare(&statement.sql).map_err(failed)?;
-            let bound: JsValue = bare.bind(convert::params(statement)).map_err(failed)?.into();
-            prepared.push(&bound);
+    async fn ask(&self, statements: &[Statement], effect: Effect) -> Result<Vec<Rows>> {
+        let answer = match effect {
+            Effect::Reads => within(self.deadline, self.read(statements)).await,
+            Effect::Writes => within(self.deadline, self.seat().run(statements, effect)).await,
+        };
+        answer.unwrap_or_else(|| Err(lost(&format!("no answer from D1 within {:?}", self.deadline), effect)))
+    }
+
+    /// Asks whoever the session asks, and then, where that may help, the primary.
+    async fn read(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
+        let seat = self.seat();
+        if seat.is_primary() {
+            return seat.run(statements, Effect::Reads).await;
         }
-        let answer =
-            JsFuture::from(binding.session_batch(prepared).map_err(failed)?).await.map_err(failed)?;
-        let rows: Result<Vec<_>> =
-            Array::from(&answer).iter().map(|it| convert::rows(it.unchecked_ref::<D1Result>())).collect();
-        rows.and_then(|rows| expect_one_each(rows, statements.len()))
+        match within(self.deadline / 2, seat.run(statements, Effect::Reads)).await {
+            Some(Err(error)) if may_be_the_replica(&error) => {}
+            Some(answer) => return answer,
+            None => {}
+        }
+        let primary = Seat::open(&self.binding, Anchor::Primary);
+        let rows = primary.run(statements, Effect::Reads).await?;
+        *self.seat.lock().unwrap_or_else(PoisonError::into_inner) = primary;
+        Ok(rows)
     }
 }
 
 #[async_trait]
 impl Session for D1Session {
     async fn query(&self, statement: &Statement) -> Result<Rows> {
-        check(statement)?;
+        call::check(statement)?;
         if effect(&statement.sql) == Effect::Writes {
             return Err(Error::Refused { what: "a writing statement where one may only read".to_owned() });
         }
-        let mut rows = SendFuture::new(self.run(std::slice::from_ref(statement), Effect::Reads)).await?;
+        let mut rows = SendFuture::new(self.ask(slice::from_ref(statement), Effect::Reads)).await?;
         Ok(rows.pop().unwrap_or_default())
     }
 
@@ -67,61 +82,28 @@ impl Session for D1Session {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        statements.iter().try_for_each(check)?;
+        statements.iter().try_for_each(call::check)?;
         let writes = statements.iter().any(|it| effect(&it.sql) == Effect::Writes);
         let effect = if writes { Effect::Writes } else { Effect::Reads };
-        SendFuture::new(self.run(statements, effect)).await
+        SendFuture::new(self.ask(statements, effect)).await
     }
 
     fn bookmark(&self) -> Option<String> {
-        self.binding().ok()?.get_bookmark().ok().flatten()
+        self.seat().bookmark()
     }
 }
 
-/// Refuses what D1 may not be asked, before it is.
-fn check(statement: &Statement) -> Result<()> {
-    refuse_transaction_control(&statement.sql)?;
-    refuse_several(&statement.sql)?;
-    let limits = Limits::D1;
-    within(statement.params.len(), limits.params, "parameters")?;
-    within(statement.sql.len(), limits.sql_bytes, "bytes of SQL")?;
-    for value in &statement.params {
-        convert::check_value(value)?;
-        within(bytes(value), limits.row_bytes, "bytes in a value")?;
-    }
-    Ok(())
-}
-
-fn bytes(value: &Value) -> usize {
-    match value {
-        Value::Text(text) => text.len(),
-        Value::Blob(bytes) => bytes.len(),
-        Value::Null | Value::Integer(_) | Value::Real(_) => 8,
-    }
-}
-
-fn within(found: usize, limit: usize, what: &str) -> Result<()> {
-    if found <= limit {
-        Ok(())
-    } else {
-        Err(Error::TooLarge { what: format!("{found} {what} (limit {limit})") })
-    }
-}
-
-fn expect_one_each(rows: Vec<Rows>, statements: usize) -> Result<Vec<Rows>> {
-    if rows.len() == statements {
-        Ok(rows)
-    } else {
-        Err(Error::Unexpected { what: format!("{} results for {statements} statements", rows.len()) })
-    }
-}
-
-/// The message of whatever JavaScript threw.
-fn message(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => error.message().into(),
-        None => error.as_string().unwrap_or_else(|| format!("{error:?}")),
-    }
+/// Whether the primary may answer what a replica did not: one that is cut off, or that has yet to
+/// see a migration.
+fn may_be_the_replica(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unavailable { .. }
+            | Error::MissingSchema { .. }
+            | Error::Unexpected { .. }
+            | Error::Corrupt { .. }
+            | Error::Backend(_)
+    )
 }
 
 #[cfg(test)]
@@ -129,20 +111,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_is_not_sent() {
-        let params = |count: usize| Statement::new("SELECT 1", vec![Value::Null; count]);
-        assert!(check(&params(100)).is_ok());
-        assert!(matches!(check(&params(101)), Err(Error::TooLarge { .. })));
-        let text = Statement::new("SELECT ?1", vec!["x".repeat(2_000_001).into()]);
-        assert!(matches!(check(&text), Err(Error::TooLarge { .. })));
-        let sql = Statement::bare(format!("SELECT 1 -- {}", "x".repeat(100_000)));
-        assert!(matches!(check(&sql), Err(Error::TooLarge { .. })));
-    }
-
-    #[test]
-    fn transaction_control_and_a_second_statement_are_not_sent() {
-        for sql in ["BEGIN", "SELECT 1; DELETE FROM t"] {
-            assert!(matches!(check(&Statement::bare(sql)), Err(Error::Refused { .. })), "{sql}");
+    fn the_primary_is_asked_only_where_it_may_know_better() {
+        for (error, asked) in [
+            (Error::Unavailable { reason: String::new() }, true),
+            (Error::MissingSchema { what: String::new() }, true),
+            (Error::Unexpected { what: String::new() }, true),
+            (Error::backend("whatever"), true),
+            (Error::Refused { what: String::new() }, false),
+            (Error::TooLarge { what: String::new() }, false),
+            (Error::Constraint { constraint: String::new() }, false),
+        ] {
+            assert_eq!(may_be_the_replica(&error), asked, "{error:?}");
         }
     }
 }

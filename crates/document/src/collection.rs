@@ -6,10 +6,13 @@ use regex::Regex;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use stratus_access::{Action, Caller, Grants, resolve};
+use stratus_storage::Sql;
 
 use crate::{
     definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
+    insert::with_free_slug,
     physical::{Column, Index, Physical, State},
+    texts::Texts,
 };
 
 /// A field, compiled.
@@ -136,8 +139,8 @@ pub struct Collection {
     physical: Physical,
     canonical: String,
     type_version: i64,
-    /// Who holds each action, as a list of SQL literals.
-    holders: BTreeMap<Action, String>,
+    texts: Texts,
+    insert_with_free_slug: Sql,
 }
 
 impl Collection {
@@ -152,10 +155,9 @@ impl Collection {
         mark_keys(&mut shape.fields, &physical.columns);
         let canonical = definition.canonical();
         let type_version = type_version(&canonical);
-        let literals =
-            |action| -> Vec<_> { definition.grants.holders(action).map(|it| format!("'{it}'")).collect() };
-        let holders = Action::ALL.into_iter().map(|it| (it, literals(it).join(", "))).collect();
-        Ok(Self { definition, shape, physical, canonical, type_version, holders })
+        let insert_with_free_slug = with_free_slug(&definition.name, &physical).into();
+        let texts = Texts::default();
+        Ok(Self { definition, shape, physical, canonical, type_version, texts, insert_with_free_slug })
     }
 
     /// Its name.
@@ -193,11 +195,6 @@ impl Collection {
         &self.definition.grants
     }
 
-    /// Who holds an action by its base grants: a list of SQL literals, of names that were checked.
-    pub(crate) fn holders(&self, action: Action) -> &str {
-        self.holders.get(&action).map_or("NULL", String::as_str)
-    }
-
     /// Whether its base grants let a caller do something.
     pub fn allows(&self, caller: &Caller, action: Action) -> bool {
         resolve(caller, action, &[], self.grants())
@@ -220,8 +217,12 @@ impl Collection {
 
     /// The index that slugs are unique in, and found by.
     pub(crate) fn slug_index(&self, state: State) -> Option<&Index> {
-        let is_slug = |it: &&Index| it.keys.last().is_some_and(|(key, _)| key.name == "slug");
-        self.physical.indexes.iter().filter(|it| it.unique && it.state == state).find(is_slug)
+        self.physical.slug_index(state)
+    }
+
+    /// The statement that inserts a version row and finds a slug for it.
+    pub(crate) fn insert_with_free_slug(&self) -> &Sql {
+        &self.insert_with_free_slug
     }
 
     /// The fingerprint of its definition as an integer of 48 bits, which each row repeats: a row
@@ -232,6 +233,11 @@ impl Collection {
 
     pub(crate) fn canonical(&self) -> &str {
         &self.canonical
+    }
+
+    /// Where the texts of its statements are kept.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.texts
     }
 }
 

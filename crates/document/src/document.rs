@@ -1,7 +1,8 @@
 //! A document as a reader sees it: one row, decoded.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 use stratus_access::{Caller, TenantId};
@@ -38,19 +39,23 @@ pub fn push_time(text: &mut String, millis: Timestamp) {
     let year = era * 400 + year + i64::from(month >= 10);
     let month = if month < 10 { month + 3 } else { month - 9 };
     let mut digits = *b"0000-00-00T00:00:00.000Z";
-    let mut put = |end: usize, width: usize, mut number: i64| {
-        for place in digits[end - width..end].iter_mut().rev() {
-            *place = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
+    let mut put = |at: usize, number: i64| {
+        // Below 100, all of them.
+        let number = number as u8;
+        digits[at] = b'0' + number / 10;
+        digits[at + 1] = b'0' + number % 10;
     };
-    put(4, 4, year);
-    put(7, 2, month);
-    put(10, 2, day);
-    put(13, 2, millis / 3_600_000);
-    put(16, 2, millis / 60_000 % 60);
-    put(19, 2, millis / 1_000 % 60);
-    put(23, 3, millis % 1_000);
+    put(0, year / 100);
+    put(2, year % 100);
+    put(5, month);
+    put(8, day);
+    let seconds = millis / 1_000;
+    put(11, seconds / 3_600);
+    put(14, seconds / 60 % 60);
+    put(17, seconds % 60);
+    let millis = millis % 1_000;
+    put(20, millis / 10);
+    digits[22] = b'0' + (millis % 10) as u8;
     text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
@@ -84,7 +89,7 @@ impl Scope {
 
     /// The caller as statements see them.
     pub(crate) fn rights(&self) -> Rights {
-        Rights::of(&self.caller)
+        Rights::of(&self.tenant, &self.caller)
     }
 }
 
@@ -127,34 +132,64 @@ pub struct Document {
     pub fields: String,
 }
 
-/// The columns that [`Document::decode`] reads, of `documents AS d`.
+/// The columns that [`Document::take`] reads, of `documents AS d`.
+///
+/// What few documents have is one column, a JSON list or NULL: a list of documents spends a good
+/// part of its time on cells.
 pub(crate) const COLUMNS: &str = "d.id AS row_id, d.root_id AS root_id, d.slug AS slug, d.locale AS locale, \
-     d.parent_root_id AS parent, d.is_published AS is_published, d.deleted_at AS deleted_at, \
-     d.version_number AS version_number, d.revision AS revision, d.created_at AS created_at, \
-     d.updated_at AS updated_at, d.published_at AS published_at, d.scheduled_at AS scheduled_at, \
-     d.expires_at AS expires_at, d.type_version AS type_version, d.data AS data, d.sort_order AS sort_order, \
-     d.translation_group_id AS translation_group_id";
+     d.is_published AS is_published, d.version_number AS version_number, d.revision AS revision, \
+     d.created_at AS created_at, d.updated_at AS updated_at, d.published_at AS published_at, \
+     d.type_version AS type_version, d.data AS data, d.deleted_at AS deleted_at, \
+     CASE WHEN d.sort_order <> 0 OR d.scheduled_at IS NOT NULL OR d.expires_at IS NOT NULL \
+     OR d.parent_root_id <> '' OR d.translation_group_id <> '' THEN json_array(d.parent_root_id, \
+     d.translation_group_id, d.sort_order, d.scheduled_at, d.expires_at) END AS rare";
 
 /// How many columns that is: what a query adds stands after them.
-pub(crate) const COLUMN_COUNT: usize = 18;
+pub(crate) const COLUMN_COUNT: usize = 14;
+
+/// Where the row's content is, as it is stored.
+pub(crate) const DATA: usize = 11;
+
+/// Whether a row is the public one, in the trash or not.
+pub(crate) fn is_public_row(row: Row<'_>) -> stratus_storage::Result<bool> {
+    row.flag(4)
+}
+
+/// What few documents have.
+#[derive(Debug, Default, Deserialize)]
+struct Rare {
+    parent: String,
+    translation_group: String,
+    order: i64,
+    publish_at: Option<Timestamp>,
+    expire_at: Option<Timestamp>,
+}
+
+impl Rare {
+    fn of(row: Row<'_>) -> stratus_storage::Result<Self> {
+        let Some(text) = row.optional_text(13)? else { return Ok(Self::default()) };
+        serde_json::from_str(text).map_err(|error| stratus_storage::Error::Unexpected {
+            what: format!("what is rare about a document can't be read: {error}"),
+        })
+    }
+}
 
 impl Document {
     /// Takes a document out of a row.
     pub(crate) fn take(collection: &Arc<Collection>, mut row: RowMut<'_>) -> stratus_storage::Result<Self> {
         let cells = row.as_row();
-        let is_trashed = !cells.value(6)?.is_null();
-        let status = match (is_trashed, cells.flag(5)?) {
+        let is_trashed = !cells.value(12)?.is_null();
+        let status = match (is_trashed, is_public_row(cells)?) {
             (true, _) => State::Trashed,
             (false, true) => State::Published,
             (false, false) => State::Draft,
         };
-        let type_version = cells.integer(14)?;
-        let (version, revision) = (cells.integer(7)?, cells.integer(8)?);
-        let (created_at, updated_at) = (cells.integer(9)?, cells.integer(10)?);
-        let order = cells.integer(16)?;
-        let published_at = cells.optional_integer(11)?;
-        let (publish_at, expire_at) = (cells.optional_integer(12)?, cells.optional_integer(13)?);
-        let fields = row.take_text(15)?;
+        let (version, revision) = (cells.integer(5)?, cells.integer(6)?);
+        let (created_at, updated_at) = (cells.integer(7)?, cells.integer(8)?);
+        let published_at = cells.optional_integer(9)?;
+        let type_version = cells.integer(10)?;
+        let Rare { parent, translation_group, order, publish_at, expire_at } = Rare::of(cells)?;
+        let fields = row.take_text(DATA)?;
         let is_current = type_version == collection.type_version();
         Ok(Self {
             collection: Arc::clone(collection),
@@ -163,9 +198,9 @@ impl Document {
             id: row.take_text(1)?,
             slug: row.take_optional_text(2)?,
             locale: row.take_text(3)?,
-            parent: Some(row.take_text(4)?).filter(|it| !it.is_empty()),
+            parent: Some(parent).filter(|it| !it.is_empty()),
             order,
-            translation_group: Some(row.take_text(17)?).filter(|it| !it.is_empty()),
+            translation_group: Some(translation_group).filter(|it| !it.is_empty()),
             status,
             version,
             revision,
@@ -193,16 +228,38 @@ impl Document {
         &self.collection
     }
 
-    /// Pushes what tells it from every other state of every other document, in some 150 bytes: two
-    /// that push the same look the same. Its fields needn't be in it, because the content of a
-    /// version row never changes.
-    pub fn push_identity(&self, text: &mut String) {
-        let Self { row_id, type_version, revision, version, order, .. } = self;
-        let times = [Some(self.created_at), Some(self.updated_at), self.published_at];
-        // Writing to a String can't fail.
-        let _ = write!(text, "{row_id} {type_version} {revision} {version} {order} {:?} ", self.status);
-        let _ = write!(text, "{:?} {times:?} {:?} {:?} ", self.slug, self.publish_at, self.expire_at);
-        let _ = writeln!(text, "{} {:?} {:?}", self.locale, self.parent, self.translation_group);
+    /// Appends what tells it from every other state of every other document, in some 200 bytes:
+    /// two that append the same look the same. Its fields needn't be in it, because the content of
+    /// a version row never changes.
+    pub fn push_identity(&self, bytes: &mut Vec<u8>) {
+        let numbers = [
+            self.type_version,
+            self.revision,
+            self.version,
+            self.order,
+            self.status as i64,
+            self.created_at,
+            self.updated_at,
+        ];
+        for number in numbers {
+            bytes.extend(number.to_le_bytes());
+        }
+        for time in [self.published_at, self.publish_at, self.expire_at] {
+            // No time is as early.
+            bytes.extend(time.unwrap_or(i64::MIN).to_le_bytes());
+        }
+        let texts = [
+            Some(&self.row_id),
+            Some(&self.locale),
+            self.slug.as_ref(),
+            self.parent.as_ref(),
+            self.translation_group.as_ref(),
+        ];
+        for text in texts {
+            // None of them is empty, and none contains NUL.
+            bytes.extend(text.map(String::as_bytes).unwrap_or_default());
+            bytes.push(0);
+        }
     }
 
     /// The second part of its entity tag: 12 hexadecimal digits that change whenever the bytes of
@@ -215,9 +272,14 @@ impl Document {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
-        let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-        hash.finalize()[..6].iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+        hex(&hash.finalize()[..6])
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// Shows content that was written under another definition through today's: what is no longer a

@@ -20,6 +20,7 @@ mod doctor;
 mod document;
 mod entries;
 mod error;
+mod insert;
 mod install;
 mod physical;
 mod projection;
@@ -34,6 +35,7 @@ mod slug;
 mod sql;
 mod standing;
 mod sweep;
+mod texts;
 pub mod transfer;
 mod validate;
 

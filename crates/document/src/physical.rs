@@ -242,6 +242,12 @@ impl Physical {
         if problems.is_empty() { Ok(physical) } else { Err(DefinitionError::new(name, problems)) }
     }
 
+    /// The index that slugs are unique in, and found by.
+    pub(crate) fn slug_index(&self, state: State) -> Option<&Index> {
+        let is_slug = |it: &&Index| it.keys.last().is_some_and(|(key, _)| key.name == "slug");
+        self.indexes.iter().filter(|it| it.unique && it.state == state).find(is_slug)
+    }
+
     fn fields(&mut self, collection: &str, fields: &[Field]) {
         for field in fields {
             let declared = [(field.definition.index, false), (field.definition.unique, true)];

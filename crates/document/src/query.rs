@@ -143,6 +143,8 @@ pub struct ListQuery {
     pub(crate) fingerprint: String,
     /// The index that drives it.
     pub(crate) index: String,
+    /// Its first page, in the default order and without filters: its text is kept.
+    pub(crate) is_plain: bool,
     /// The columns that the index answers with one value; other conditions are looked at row by row.
     pub(crate) bound: Vec<String>,
 }

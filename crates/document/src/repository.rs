@@ -89,11 +89,12 @@ impl DocumentRepository {
             query::locale(collection, Some(locale))?;
         }
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
-        let mut sql = Builder::default();
+        let text = collection.texts().by_id(view.state, view.locale.is_some());
+        let mut sql = Builder::again(text);
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ");
         sql.push(root_index(view.state)).push(" WHERE d.root_id = ").bind(id).push(" AND ");
         self.in_view(&mut sql, scope, collection, view);
-        match self.one(scope, collection, sql.finish()).await? {
+        match self.one(scope, collection, sql.finish_in(text)).await? {
             Some(document) => Ok(document),
             None => Err(self.refusal(scope, collection, id, right_to_read(view.state)).await?),
         }
@@ -121,12 +122,13 @@ impl DocumentRepository {
         }
         let locale = query::locale(collection, view.locale.as_deref())?;
         let index = collection.slug_index(view.state).ok_or(DocumentError::NotFound)?;
-        let mut sql = Builder::default();
+        let text = collection.texts().by_slug(view.state);
+        let mut sql = Builder::again(text);
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ").push(&index.name);
         sql.push(" WHERE d.slug IS NOT NULL AND d.slug = ").bind(slug);
         sql.push(" AND d.parent_root_id = ").bind(parent.unwrap_or_default()).push(" AND ");
         self.in_view(&mut sql, scope, collection, &View { locale: Some(locale), ..view.clone() });
-        match self.one(scope, collection, sql.finish()).await? {
+        match self.one(scope, collection, sql.finish_in(text)).await? {
             Some(document) => Ok(document),
             // Whoever may not see drafts learns nothing of which slugs they have.
             None => {

@@ -44,13 +44,15 @@ use crate::{
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
+    let code = match run(&cli) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             output::notice(format_args!("stratus: {error:#}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    logging::flush();
+    code
 }
 
 fn run(cli: &Cli) -> anyhow::Result<Outcome> {

@@ -6,6 +6,8 @@ use std::{
     process::ExitCode,
 };
 
+use crate::logging;
+
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -34,8 +36,9 @@ pub(crate) fn line(text: impl Display) {
     let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
-/// Writes a line for whoever started the program.
+/// Writes a line for whoever started the program, behind what the log said before.
 pub(crate) fn notice(text: impl Display) {
+    logging::flush();
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use stratus_storage::{Clock, Entropy, Timestamp};
@@ -11,11 +11,21 @@ use stratus_storage::{Clock, Entropy, Timestamp};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock;
 
-impl Clock for SystemClock {
+impl SystemClock {
+    /// Microseconds since 1970, as the log has them.
+    pub(crate) fn micros(self) -> i64 {
+        i64::try_from(self.since_1970().as_micros()).unwrap_or(i64::MAX)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine; never on wasm")]
+    fn since_1970(self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp::try_from(since.as_millis()).unwrap_or(Timestamp::MAX)
+        Timestamp::try_from(self.since_1970().as_millis()).unwrap_or(Timestamp::MAX)
     }
 }
 

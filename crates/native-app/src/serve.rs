@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     address,
     cli::{Global, Serve},
-    collections, cursors, database, demo,
+    collections, cursors, database, demo, logging,
     output::{self, Outcome},
     ports::{OsEntropy, SystemClock},
     prepare::{self, Obsolete},
@@ -63,6 +63,7 @@ async fn serve(global: &Global, options: &Serve) -> anyhow::Result<Outcome> {
     ready.store(true, Ordering::Release);
 
     let mut signals = Signals::listen().context("signals can't be listened to")?;
+    logging::batch().context("the log can't be written in batches")?;
     let listener = address::listen(socket, options.listen)?;
     let address = listener.local_addr().context("the listener has no address")?;
     output::line(format_args!("listening on http://{address}"));
@@ -210,6 +211,7 @@ fn no_definitions() -> anyhow::Error {
 async fn exit_at(mut signals: Signals) {
     let signal = signals.next().await;
     tracing::warn!(signal, "stopping at once");
+    logging::flush();
     process::exit(1);
 }
 

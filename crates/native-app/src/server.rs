@@ -1,6 +1,8 @@
 //! HTTP/1.1 over TCP: accepting, limits of time and number, and stopping without cutting anyone off.
 
 mod body;
+mod deadline;
+mod head_timer;
 mod stream;
 
 use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Duration};
@@ -8,10 +10,7 @@ use std::{convert::Infallible, future::Future, io, pin::pin, sync::Arc, time::Du
 use axum::response::Response;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
 use stratus_api::{Api, timeout_response};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -19,7 +18,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::{body::Patient, stream::Unstalled};
+use self::{body::Patient, head_timer::HeadTimer, stream::Unstalled};
 use crate::ports::{OsEntropy, SystemClock};
 
 /// How long the head of a request may take, and how long a connection may be idle between two.
@@ -45,8 +44,8 @@ impl Handler {
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let request = request.map(|body| Patient::body(body, SILENCE));
-        let answered = timeout(self.deadline, self.api.serve(request)).await;
-        Ok(answered.unwrap_or_else(|_| {
+        let answered = deadline::within(self.deadline, self.api.serve(request)).await;
+        Ok(answered.unwrap_or_else(|| {
             let answer = timeout_response(&SystemClock, &OsEntropy);
             let request_id = answer.headers().get("x-request-id").and_then(|it| it.to_str().ok());
             tracing::warn!(%method, path = uri.path(), request_id, "a request took too long");
@@ -64,7 +63,6 @@ pub(crate) async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
-    let protocol = protocol();
     let mut stop = pin!(stop);
     loop {
         let (stream, slot) = tokio::select! {
@@ -74,7 +72,7 @@ pub(crate) async fn serve(
         };
         let handler = handler.clone();
         let service = service_fn(move |request| handler.clone().answer(request));
-        let connection = protocol.serve_connection(TokioIo::new(Unstalled::new(stream, SILENCE)), service);
+        let connection = protocol().serve_connection(TokioIo::new(Unstalled::new(stream, SILENCE)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             let _slot = slot;
@@ -89,10 +87,11 @@ pub(crate) async fn serve(
     }
 }
 
+/// How one connection speaks.
 fn protocol() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES)
         // Whoever has sent everything may say so and still wait for the answer.

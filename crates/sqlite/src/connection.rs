@@ -161,8 +161,8 @@ fn value(cell: ValueRef<'_>) -> Result<Value> {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Integer(n),
         ValueRef::Real(n) => Value::Real(n),
-        ValueRef::Text(bytes) => match String::from_utf8(bytes.to_vec()) {
-            Ok(text) => Value::Text(text),
+        ValueRef::Text(bytes) => match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => Value::Text(text.to_owned()),
             Err(_) => return Err(Error::Corrupt { reason: "a text that is not UTF-8".to_owned() }),
         },
         ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),

@@ -29,7 +29,7 @@ pub struct WriteStats {
     pub commits: u64,
     /// Batches that were answered, failed ones included.
     pub batches: u64,
-    /// Batches that were run again because a neighbour took their transaction with it.
+    /// Batches that were run again because a neighbour failed, or took their transaction with it.
     pub reruns: u64,
 }
 

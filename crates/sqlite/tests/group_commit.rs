@@ -16,6 +16,7 @@ struct World {
 
 const SCHEMA: &str = "
     CREATE TABLE t (id INTEGER PRIMARY KEY, v);
+    CREATE TABLE log (seq INTEGER PRIMARY KEY AUTOINCREMENT, who INTEGER NOT NULL);
     CREATE TABLE guards (kind TEXT, CONSTRAINT stratus_stale CHECK (kind <> 'stale'));
     CREATE TABLE parent (id INTEGER PRIMARY KEY);
     CREATE TABLE child (parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);
@@ -93,7 +94,7 @@ async fn a_violated_constraint_rolls_back_its_own_batch_only() {
     let error = world.around(vec![insert(500), insert(501), insert(500)]).await;
     assert!(matches!(error, Error::NotUnique { columns } if columns == "t.id"));
     let stats = world.database.write_stats();
-    assert_eq!((stats.commits, stats.batches, stats.reruns), (1, 10, 0));
+    assert_eq!((stats.commits, stats.batches, stats.reruns), (1, 10, 5));
 }
 
 #[tokio::test]
@@ -104,7 +105,7 @@ async fn a_guard_rolls_back_its_own_batch_only() {
     let error = world.around(vec![insert(500), update, guard, insert(501)]).await;
     assert!(matches!(error, Error::Guard { guard } if guard == "stale"));
     let stats = world.database.write_stats();
-    assert_eq!((stats.commits, stats.batches, stats.reruns), (1, 10, 0));
+    assert_eq!((stats.commits, stats.batches, stats.reruns), (1, 10, 5));
 }
 
 #[tokio::test]
@@ -175,6 +176,86 @@ async fn a_runaway_batch_is_interrupted_and_its_neighbours_run_again() {
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     let stats = world.database.write_stats();
     assert_eq!((stats.commits, stats.batches, stats.reruns), (9, 10, 9), "it is not run twice");
+}
+
+/// A batch that tells the log, and fails if it is told to.
+fn told(who: i64, fails: bool) -> Vec<Statement> {
+    let log = "INSERT INTO log (who) VALUES (?1) RETURNING seq";
+    let update = Statement::new("UPDATE log SET who = who WHERE who = ?1", vec![Value::Integer(who)]);
+    let stale = Statement::bare("UPDATE log SET who = 0 WHERE who = -1");
+    let guard = Statement::bare("INSERT INTO guards SELECT 'stale' WHERE changes() = 0");
+    let looked = if fails { stale } else { update };
+    vec![insert(who), Statement::new(log, vec![Value::Integer(who)]), looked, guard]
+}
+
+#[tokio::test]
+async fn what_runs_again_is_there_once_and_in_order() {
+    let world = World::new(SqliteOptions::default());
+    let mut sound = 0..;
+    // The first group runs twice, the second has savepoints already.
+    for fails in [[false, false, true, false, true, false], [true, false, false, true, false, false]] {
+        let batches: Vec<_> = (0..).zip(fails).map(|(who, fails)| told(who, fails)).collect();
+        let answers = world.together(&batches, async {}).await;
+        for (answer, fails) in answers.iter().zip(fails) {
+            match answer {
+                Ok(rows) => {
+                    assert!(!fails);
+                    let seq = rows[1].first().expect("a row").integer(0).expect("a number");
+                    assert_eq!(Some(seq - 1), sound.next(), "no position is left out");
+                }
+                Err(Error::Guard { guard }) => assert!(fails && guard == "stale"),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        let count = |table: &str| {
+            let sql = format!("SELECT count(*) FROM {table}");
+            world.foreign.query_row(&sql, [], |row| row.get::<_, i64>(0)).expect("a count")
+        };
+        assert_eq!((count("t"), count("log")), (4, sound.start));
+        world.foreign.execute_batch("DELETE FROM t").expect("another start");
+    }
+    let stats = world.database.write_stats();
+    assert_eq!((stats.commits, stats.batches, stats.reruns), (2, 12, 3));
+}
+
+#[tokio::test]
+async fn after_a_failure_groups_are_careful_for_a_while() {
+    let world = World::new(SqliteOptions::default());
+    let mut id = 0;
+    let mut reruns_of = async |fails: bool| {
+        let before = world.database.write_stats().reruns;
+        let mut batches: Vec<_> = (0..3).map(|n| vec![insert(id + n)]).collect();
+        id += 3;
+        if fails {
+            batches.push(vec![insert(id), insert(id)]);
+        }
+        let answers = world.together(&batches, async {}).await;
+        assert_eq!(answers.iter().filter(|it| it.is_err()).count(), usize::from(fails));
+        world.database.write_stats().reruns - before
+    };
+    assert_eq!(reruns_of(true).await, 4, "nothing was known of it");
+    assert_eq!(reruns_of(true).await, 0, "each batch has a savepoint");
+    for _ in 0..7 {
+        assert_eq!(reruns_of(false).await, 0);
+    }
+    assert_eq!(reruns_of(true).await, 0, "they go on having them");
+    for _ in 0..8 {
+        assert_eq!(reruns_of(false).await, 0);
+    }
+    assert_eq!(reruns_of(true).await, 4, "and are left out in the end");
+    assert_eq!(world.ids().len() as i64, id);
+}
+
+#[tokio::test]
+async fn a_runaway_look_is_not_run_again() {
+    let options = SqliteOptions::default().write_timeout(Duration::from_millis(200));
+    let world = World::new(options);
+    let runaway = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) \
+                   SELECT n FROM c WHERE n < 0";
+    let error = world.around(vec![insert(500), Statement::bare(runaway)]).await;
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    let stats = world.database.write_stats();
+    assert_eq!((stats.commits, stats.batches, stats.reruns), (1, 10, 4));
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub use database::{Committed, Consistency, Database, Session, commit};
 pub use entropy::Entropy;
 pub use error::{BoxError, Error, Result};
 pub use ids::{InvalidUuid, OpId, mint_uuid_v7, parse_uuid};
-pub use key_value::{KeyValue, MAX_KEY_BYTES, MIN_TTL_SECONDS};
+pub use key_value::{KeyValue, MAX_KEY_BYTES, MIN_TTL_SECONDS, fitting_key};
 pub use limits::Limits;
 pub use rows::{Row, RowMut, Rows};
 pub use statement::{Sql, Statement, refuse_transaction_control};

@@ -1,7 +1,7 @@
 //! What it means to be a backend, as executable cases, and the worlds that tests run in.
 //!
 //! Each promise in the documentation of a port is a named case here: [`database`], [`key_value`],
-//! [`blob`]. Adapters run them under `cargo test` through [`database_conformance!`] and its
+//! [`blob`], [`machine`]. Adapters run them under `cargo test` through [`database_conformance!`] and its
 //! siblings; backends that exist only inside a runtime (D1) run the very same `CASES` from a probe
 //! Worker. The decorators [`CountingDatabase`], [`RecordingDatabase`] and [`FaultyDatabase`] wrap any backend;
 //! [`SettableClock`], [`SeededEntropy`] and [`InlineBackground`] stand in for the machine.
@@ -22,6 +22,7 @@ pub mod database;
 mod entropy;
 mod faulty;
 pub mod key_value;
+pub mod machine;
 mod recording;
 
 use std::{fmt, future::Future, pin::Pin};

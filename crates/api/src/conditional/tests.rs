@@ -63,31 +63,31 @@ fn malformed_conditions_are_refused() {
 
 #[test]
 fn reads_compare_the_whole_tag() {
-    let tag = EntityTag::new(7, "244bae55d97f".to_owned());
+    let tag = EntityTag::new(7, "244bae55d97f");
     let list = BodyTag::new(b"[]");
-    let has = |text: &str, tag: &dyn fmt::Display| {
+    let has = |text: &str, tag: &dyn AsRef<str>| {
         IfNoneMatch::of(&headers(header::IF_NONE_MATCH, &[text.as_bytes()])).unwrap().has(&tag)
     };
-    assert!(has(&tag.to_string(), &tag));
-    assert!(has(&format!("\"x\", W/{tag}"), &tag));
+    assert!(has(tag.as_ref(), &tag));
+    assert!(has(&format!("\"x\", W/{}", tag.as_ref()), &tag));
     assert!(has("*", &tag) && has("*", &list));
-    assert!(has(&list.to_string(), &list));
-    assert!(!has(&EntityTag::new(7, "000000000000".to_owned()).to_string(), &tag));
-    assert!(!has(&list.to_string(), &tag));
+    assert!(has(list.as_ref(), &list));
+    assert!(!has(EntityTag::new(7, "000000000000").as_ref(), &tag));
+    assert!(!has(list.as_ref(), &tag));
     assert!(!IfNoneMatch::of(&HeaderMap::new()).unwrap().has(&tag));
     assert!(IfNoneMatch::of(&headers(header::IF_NONE_MATCH, &[b"abc"])).is_err());
 }
 
 #[test]
 fn tags_have_their_form() {
-    insta::assert_snapshot!(EntityTag::new(7, "244bae55d97f".to_owned()), @r#""r7-244bae55d97f""#);
-    insta::assert_snapshot!(BodyTag::new(b"[]"), @r#""l-4f53cda18c2baa0c""#);
+    insta::assert_snapshot!(EntityTag::new(7, "244bae55d97f").as_ref(), @r#""r7-244bae55d97f""#);
+    insta::assert_snapshot!(BodyTag::new(b"[]").as_ref(), @r#""l-4f53cda18c2baa0c""#);
 }
 
 #[test]
 fn a_304_keeps_what_caches_need() {
     let mut answer = "body".into_response();
-    set_tag(answer.headers_mut(), &EntityTag::new(1, String::new()));
+    set_tag(answer.headers_mut(), &EntityTag::new(1, ""));
     for (name, value) in [("cache-control", "public"), ("vary", "Authorization"), ("content-language", "en")]
     {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));

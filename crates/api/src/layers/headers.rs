@@ -24,7 +24,7 @@ const DEFAULTS: [(HeaderName, HeaderValue); 4] = [
 pub(super) fn complete(answer: &mut Response, asked: &Asked) {
     let status = answer.status();
     let headers = answer.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(asked.id.as_str()) {
+    if let Ok(id) = HeaderValue::from_str(&asked.id) {
         headers.insert(X_REQUEST_ID, id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

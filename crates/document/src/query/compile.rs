@@ -5,8 +5,6 @@
 //! each a seek: equal in all keys and beyond in the id, then equal in fewer keys and beyond in the
 //! next. They go in one batch, in order.
 
-use std::fmt::Write as _;
-
 use stratus_access::Action;
 use stratus_storage::{Row, Statement, Value};
 
@@ -174,19 +172,14 @@ impl Compiler<'_> {
     /// The walk is over the index alone; a row is looked at once it is known to be wanted. Where the
     /// walk stops is asked only if the page is not full: until then, the second term costs nothing.
     fn statement(&self, stretch: &Stretch<'_>) -> Statement {
-        let mut sql = Builder::default();
-        let keys = |alias: &str, columns: bool| {
-            let keys = self.order.sort.iter().enumerate();
-            keys.fold(String::new(), |mut text, (n, (key, _))| {
-                let column = if columns { key.column.clone() } else { format!("k{n}") };
-                let _ = write!(text, ", {alias}.{column} AS k{n}");
-                text
-            })
-        };
+        let text = self.collection.texts().plain_list(self.query.state);
+        let mut sql = if self.query.is_plain { Builder::again(text) } else { Builder::default() };
         let answered = self.of_index(stretch);
         let walk = sql.aside(|sql| self.walk(sql, stretch, &answered));
-        sql.push("SELECT ").push(COLUMNS).push(&keys("d", true));
-        sql.push(" FROM (SELECT d.pk AS walked").push(&walk).push(&format!(" LIMIT {MAX_WALK}) AS w"));
+        sql.push("SELECT ").push(COLUMNS);
+        self.keys(&mut sql, "d", true);
+        sql.push(" FROM (SELECT d.pk AS walked").push(&walk);
+        sql.push(" LIMIT ").push_number(MAX_WALK).push(") AS w");
         sql.push(" CROSS JOIN documents AS d ON d.pk = w.walked");
         sql.window(self.query.state, self.viewer.now);
         sql.granted(Base::Of(self.collection), &[self.action], self.viewer.rights);
@@ -194,20 +187,38 @@ impl Compiler<'_> {
             sql.push(" AND ");
             condition(&mut sql, filter);
         }
-        sql.push(" UNION ALL SELECT NULL, s.root_id").push(&", NULL".repeat(COLUMN_COUNT - 2));
-        sql.push(&keys("s", false)).push(" FROM (SELECT d.root_id AS root_id").push(&keys("d", true));
-        sql.push(&walk).push(&format!(" LIMIT 1 OFFSET {}) AS s", MAX_WALK - 1));
+        sql.push(" UNION ALL SELECT NULL, s.root_id");
+        for _ in 2..COLUMN_COUNT {
+            sql.push(", NULL");
+        }
+        self.keys(&mut sql, "s", false);
+        sql.push(" FROM (SELECT d.root_id AS root_id");
+        self.keys(&mut sql, "d", true);
+        sql.push(&walk).push(" LIMIT 1 OFFSET ").push_number(MAX_WALK - 1).push(") AS s");
         // One more than the page tells whether there is another.
         sql.push(" LIMIT ").bind(self.query.limit + 1);
-        sql.finish()
+        if self.query.is_plain { sql.finish_in(text) } else { sql.finish() }
     }
 
-    fn order_by(&self) -> String {
-        let keys = self.order.sort.iter().fold(String::from("ORDER BY "), |mut text, (key, direction)| {
-            let _ = write!(text, "d.{}{}, ", key.column, direction.sql());
-            text
-        });
-        format!("{keys}d.root_id{}", self.order.id_direction.sql())
+    /// The sort keys as `k0`, `k1`, …: from their columns, or from where they have these names.
+    fn keys(&self, sql: &mut Builder, alias: &str, are_columns: bool) {
+        for (n, (key, _)) in (0..).zip(&self.order.sort) {
+            sql.push(", ").push(alias).push(".");
+            if are_columns {
+                sql.push(&key.column);
+            } else {
+                sql.push("k").push_number(n);
+            }
+            sql.push(" AS k").push_number(n);
+        }
+    }
+
+    fn order_by(&self, sql: &mut Builder) {
+        sql.push(" ORDER BY ");
+        for (key, direction) in &self.order.sort {
+            sql.push("d.").push(&key.column).push(direction.sql()).push(", ");
+        }
+        sql.push("d.root_id").push(self.order.id_direction.sql());
     }
 
     fn walk(&self, sql: &mut Builder, stretch: &Stretch<'_>, answered: &[&Filter]) {
@@ -219,7 +230,7 @@ impl Compiler<'_> {
             condition(sql, filter);
         }
         self.stretch(sql, stretch);
-        sql.push(" ").push(&self.order_by());
+        self.order_by(sql);
     }
 
     fn stretch(&self, sql: &mut Builder, stretch: &Stretch<'_>) {

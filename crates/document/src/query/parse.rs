@@ -1,5 +1,7 @@
 //! From text to a typed query: unknown names are refused, values take the type of their field.
 
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use stratus_storage::{MAX_SAFE_INTEGER, Value, parse_uuid};
@@ -11,6 +13,7 @@ use super::{
 use crate::{
     collection::{Collection, Field, FieldKind},
     definition::{ColumnType, FieldType, ORDER_KEY, PARENT_KEY, SYSTEM_KEYS},
+    document::hex,
     error::{DocumentError, Result},
     physical::{Direction, Index, Key, State, column_type, last_direction},
     slug::is_locale,
@@ -72,7 +75,20 @@ impl ListQuery {
                 return Err(DocumentError::parameter("before", "can't be combined with `after`"));
             }
         };
-        Ok(Self { state, locale, filters, sort, id_direction, limit, position, fingerprint, index, bound })
+        let is_plain = filters.is_empty() && params.sort.is_none() && position == Position::Start;
+        Ok(Self {
+            state,
+            locale,
+            filters,
+            sort,
+            id_direction,
+            limit,
+            position,
+            fingerprint,
+            index,
+            is_plain,
+            bound,
+        })
     }
 }
 
@@ -336,10 +352,23 @@ fn fingerprint(
     sort: &[(Key, Direction)],
     id_direction: Direction,
 ) -> String {
-    // Debug output is a fine serialisation here: a program that formats otherwise refuses the
-    // cursors of another one instead of misreading them.
-    let text = format!("{}|{state:?}|{locale}|{filters:?}|{sort:?}|{id_direction:?}", collection.name());
-    Sha256::digest(text.as_bytes())[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(200);
+    for part in [collection.name(), state.name(), locale] {
+        text.push_str(part);
+        text.push('|');
+    }
+    for filter in filters {
+        // Debug output is a fine serialisation here: a program that formats otherwise refuses the
+        // cursors of another one instead of misreading them.
+        let _ = write!(text, "{filter:?}|");
+    }
+    for (key, direction) in sort {
+        text.push_str(&key.column);
+        text.push_str(direction.sql());
+        text.push('|');
+    }
+    text.push_str(id_direction.sql());
+    hex(&Sha256::digest(text.as_bytes())[..8])
 }
 
 fn filterable(collection: &Collection) -> String {

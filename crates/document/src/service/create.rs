@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Consistency, MAX_SAFE_INTEGER, Rows, Statement, mint_uuid_v7};
+use stratus_storage::{Consistency, MAX_SAFE_INTEGER, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, Member, Written,
@@ -19,14 +19,12 @@ use crate::{
     collection::Collection,
     document::{Document, Scope},
     error::{DocumentError, Result},
-    physical::State,
     slug::{self, is_locale, is_slug},
-    sql::Builder,
     validate::FieldError,
 };
 
-/// How often a derived slug is chosen anew when another document takes it first.
-const MAX_SLUG_ATTEMPTS: usize = 4;
+/// How often a document is tried to be made when others get in between.
+const MAX_CREATES: usize = 4;
 
 impl DocumentsService {
     /// Makes a document; its head is version 1 at revision 1.
@@ -68,19 +66,19 @@ impl DocumentsService {
         Ok(collection)
     }
 
-    /// Makes a document, under another derived slug or with another look at its original as often
-    /// as others get in between.
+    /// Makes a document, with another look at its original as often as others get in between.
     pub(super) async fn make(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
         new: &New<'_>,
     ) -> Result<Written> {
-        for attempt in 0..MAX_SLUG_ATTEMPTS {
-            let (slug, place) = self.look_round(scope, collection, new, attempt).await?;
+        for _ in 0..MAX_CREATES {
+            let rare_slug = new.base.as_deref().map(|base| self.rare_slug(base));
+            let place = self.place(scope, collection, new.input).await?;
             let joins = place.target.is_some();
-            match self.make_with(scope, collection, new, slug, place).await {
-                // Derived, so it may just as well be another one.
+            match self.make_with(scope, collection, new, rare_slug, place).await {
+                // The suffix that was drawn for it is taken, too: the next one won't be.
                 Err(DocumentError::SlugTaken { .. }) if new.base.is_some() => {}
                 Err(DocumentError::Contended) if joins => {}
                 other => return other,
@@ -94,10 +92,10 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         new: &New<'_>,
-        slug: Option<String>,
+        rare_slug: Option<String>,
         place: Place,
     ) -> Result<Written> {
-        let New { input, content, .. } = new;
+        let New { input, content, base, .. } = new;
         let mut write = Write::begin(self, scope, collection);
         let id = mint_uuid_v7(&*self.clock, &*self.entropy);
         let document = Document {
@@ -105,7 +103,7 @@ impl DocumentsService {
             row_id: mint_uuid_v7(&*self.clock, &*self.entropy),
             type_version: collection.type_version(),
             id,
-            slug,
+            slug: base.clone().or_else(|| input.slug.over(None)),
             locale: new.locale(collection).to_owned(),
             parent: input.parent.over(None),
             order: place.order,
@@ -124,9 +122,13 @@ impl DocumentsService {
         if let Some(parent) = &row.document.parent {
             write.guard_parent(parent, &row.document.id);
         }
-        write.insert(&row, content)?;
+        let finds_slug = rare_slug.is_some();
+        match rare_slug {
+            Some(rare) => write.insert_with_free_slug(&row, content, rare)?,
+            None => write.insert(&row, content)?,
+        }
         write.guard_targets(content);
-        let document = row.document;
+        let mut document = row.document;
         if let Some(source) = new.copy_of {
             write.copy_permissions(source, &document.id);
         }
@@ -135,72 +137,31 @@ impl DocumentsService {
             Subject { id: &document.id, revision: 0, slug: document.slug.as_deref(), content: Some(content) };
         let reach = of_target.max(if input.publish { Reach::Public } else { Reach::Private });
         let changed = content.fields.keys().cloned().collect();
-        let bookmark = write.commit(EventKind::Created, reach, 1, Some(changed), &subject).await?;
+        let (bookmark, slug) =
+            write.commit_slug(EventKind::Created, reach, 1, Some(changed), &subject).await?;
+        if finds_slug {
+            document.slug = slug;
+        }
         Ok(Written { document, bookmark: Some(bookmark) })
     }
 
-    /// Looks for a slug that is free and at what it is to be a translation of, in one round trip,
-    /// or in none.
-    async fn look_round(
-        &self,
-        scope: &Scope,
-        collection: &Collection,
-        new: &New<'_>,
-        attempt: usize,
-    ) -> Result<(Option<String>, Place)> {
-        let slug = new.base.as_deref().map(|base| self.free_slug(scope, collection, new, base, attempt));
-        let original = place::target(scope, collection, new.input);
-        let is_asked = slug.as_ref().is_some_and(|it| it.look.is_some());
-        let looks = slug.iter().filter_map(|it| it.look.clone()).chain(original.clone());
-        let looks: Vec<_> = looks.collect();
-        let session = self.database.session(Consistency::Primary);
-        let mut rows = match looks.as_slice() {
-            [] => Vec::new(),
-            [one] => vec![session.query(one).await?],
-            several => session.batch(several).await?,
+    /// Where a new document is put: looks at what it is to be a translation of, if it is.
+    async fn place(&self, scope: &Scope, collection: &Collection, input: &Input) -> Result<Place> {
+        let original = match place::target(scope, collection, input) {
+            Some(look) => {
+                let rows = self.database.session(Consistency::Primary).query(&look).await?;
+                self.original(Some(&rows))?
+            }
+            None => None,
         };
-        let original = original.and_then(|_| rows.pop());
-        let found = rows.first().filter(|_| is_asked).and_then(Rows::first);
-        let found = found.map(|row| row.text(0).map(str::to_owned)).transpose()?;
-        let slug = slug.map(|it| found.unwrap_or(it.fallback)).or_else(|| new.input.slug.over(None));
-        let original = self.original(original.as_ref())?;
-        Ok((slug, Place::default().next(None, new.input, original)?))
+        Place::default().next(None, input, original)
     }
 
-    /// The first of a few candidates that no document has: `title`, `title-2`, …; a random suffix
-    /// once these are contested.
-    fn free_slug(
-        &self,
-        scope: &Scope,
-        collection: &Collection,
-        new: &New<'_>,
-        base: &str,
-        attempt: usize,
-    ) -> FreeSlug {
+    /// What a derived slug becomes when all that are tried before are taken.
+    fn rare_slug(&self, base: &str) -> String {
         let mut random = [0; 4];
         self.entropy.fill(&mut random);
-        let fallback = format!("{base}-{:08x}", u32::from_be_bytes(random));
-        if attempt + 1 == MAX_SLUG_ATTEMPTS {
-            return FreeSlug { fallback, look: None };
-        }
-        let numbered = (2..10).map(|n| format!("{base}-{n}"));
-        let candidates: Vec<String> = [base.to_owned()].into_iter().chain(numbered).collect();
-        let parent = new.input.parent.over(None).unwrap_or_default();
-        let mut sql = Builder::default();
-        sql.push("SELECT c.value AS slug FROM json_each(").bind(Json::from(candidates).to_string());
-        sql.push(") AS c WHERE ");
-        for state in [State::Draft, State::Published] {
-            let Some(index) = collection.slug_index(state) else { return FreeSlug { fallback, look: None } };
-            sql.push("NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY ")
-                .push(&index.name)
-                .push(" WHERE ");
-            sql.rows(collection, state, scope.tenant.as_str());
-            sql.push(" AND d.locale = ").bind(new.locale(collection));
-            sql.push(" AND d.parent_root_id = ").bind(parent.as_str());
-            sql.push(" AND d.slug IS NOT NULL AND d.slug = c.value) AND ");
-        }
-        sql.push("1 ORDER BY c.key LIMIT 1");
-        FreeSlug { fallback, look: Some(sql.finish()) }
+        format!("{base}-{:08x}", u32::from_be_bytes(random))
     }
 }
 
@@ -218,14 +179,6 @@ impl New<'_> {
     fn locale<'a>(&'a self, collection: &'a Collection) -> &'a str {
         self.input.locale.as_deref().unwrap_or_else(|| collection.default_locale())
     }
-}
-
-/// How a slug that no document has is found.
-struct FreeSlug {
-    /// Asks which of the candidates is free.
-    look: Option<Statement>,
-    /// What it is if none is.
-    fallback: String,
 }
 
 fn derived_slug(collection: &Collection, fields: &Map<String, Json>) -> Option<String> {

@@ -9,7 +9,7 @@ use stratus_storage::{Consistency, Row, Rows, Statement, parse_uuid};
 use super::{DocumentsService, Needs, place::publishable};
 use crate::{
     collection::Collection,
-    document::{COLUMN_COUNT, COLUMNS, Document, Scope, parse_object},
+    document::{COLUMN_COUNT, COLUMNS, DATA, Document, Scope, is_public_row, parse_object},
     error::{DocumentError, Result},
     physical::State,
     sql::{Base, Builder, Rights},
@@ -229,7 +229,7 @@ pub(super) fn whose<'s>(sql: &'s mut Builder, scope: &Scope, collection: &Collec
 
 pub(super) fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
     let document = Document::decode(collection, row)?;
-    let mut fields = parse_object(row.text(15)?)?;
+    let mut fields = parse_object(row.text(DATA)?)?;
     fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);
-    Ok(Stored { document, fields: collection.shape().known(&fields), is_published: row.flag(5)? })
+    Ok(Stored { document, fields: collection.shape().known(&fields), is_published: is_public_row(row)? })
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
-use stratus_storage::{Bookmark, Committed, Consistency, OpId, Row, Statement, Timestamp, Value, commit};
+use stratus_storage::{
+    Bookmark, Committed, Consistency, OpId, Row, Rows, Sql, Statement, Timestamp, Value, commit,
+};
 
 use super::{DocumentsService, content::Content, state::Stored};
 use crate::{
@@ -12,6 +14,7 @@ use crate::{
     derived::Derived,
     document::Scope,
     error::{DocumentError, Result},
+    insert::{INSERT, RECEIPT, SLUG},
     physical::State,
 };
 
@@ -24,6 +27,8 @@ pub(super) struct Write<'a> {
     pub(super) statements: Vec<Statement>,
     op_id: OpId,
     facts: Map<String, Json>,
+    /// The version row that finds a slug for itself, and the statement that tells which.
+    slug_of: Option<(String, usize)>,
     /// The parent that a guard speaks of.
     pub(super) parent: Option<String>,
     /// The locale that the document takes in its group of translations.
@@ -55,6 +60,7 @@ impl<'a> Write<'a> {
             statements: Vec::new(),
             op_id,
             facts: Map::new(),
+            slug_of: None,
             parent: None,
             locale: None,
             public_slug: None,
@@ -72,6 +78,27 @@ impl<'a> Write<'a> {
 
     /// Inserts a version row with everything derived from its content.
     pub(super) fn insert(&mut self, row: &Stored, content: &Content) -> Result<()> {
+        self.insert_by(INSERT.into(), row, content, None)
+    }
+
+    /// The same under the first slug that is free of those that are derived from the row's, or under
+    /// `fallback` where many are taken. [`commit_slug`](Self::commit_slug) says which it became.
+    pub(super) fn insert_with_free_slug(
+        &mut self,
+        row: &Stored,
+        content: &Content,
+        fallback: String,
+    ) -> Result<()> {
+        let sql = self.collection.insert_with_free_slug().clone();
+        self.insert_by(sql, row, content, Some(fallback.into()))?;
+        let row_id = &row.document.row_id;
+        self.slug_of = Some((row_id.clone(), self.statements.len()));
+        // Not by RETURNING: that makes SQLite keep copies of all the pages that the insert changes.
+        self.push(SLUG, vec![row_id.as_str().into()]);
+        Ok(())
+    }
+
+    fn insert_by(&mut self, sql: Sql, row: &Stored, content: &Content, more: Option<Value>) -> Result<()> {
         let document = &row.document;
         self.locale = Some(document.locale.clone());
         let (data, data_private) = content.texts(self.collection);
@@ -83,35 +110,31 @@ impl<'a> Write<'a> {
             return Err(DocumentError::TooLarge { what });
         }
         let actor = self.scope.caller.actor().to_string();
-        self.push(
-            "INSERT INTO documents (id, root_id, type_id, tenant_id, locale, parent_root_id, is_current_draft, \
-             is_published, type_version, version_number, revision, slug, published_at, scheduled_at, expires_at, \
-             created_at, updated_at, created_by, updated_by, data_private, data, sort_order, translation_group_id) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?17, ?18, ?19, ?20, ?21)",
-            vec![
-                document.row_id.as_str().into(),
-                document.id.as_str().into(),
-                self.collection.name().into(),
-                self.scope.tenant.as_str().into(),
-                document.locale.as_str().into(),
-                document.parent.as_deref().unwrap_or_default().into(),
-                row.is_published.into(),
-                Value::Integer(self.collection.type_version()),
-                Value::Integer(document.version),
-                Value::Integer(document.revision),
-                document.slug.as_deref().into(),
-                time(document.published_at),
-                time(document.publish_at),
-                time(document.expire_at),
-                Value::Integer(document.created_at),
-                Value::Integer(document.updated_at),
-                actor.into(),
-                data_private.into(),
-                data.into(),
-                Value::Integer(document.order),
-                document.translation_group.as_deref().unwrap_or_default().into(),
-            ],
-        );
+        let mut params = vec![
+            document.row_id.as_str().into(),
+            document.id.as_str().into(),
+            self.collection.name().into(),
+            self.scope.tenant.as_str().into(),
+            document.locale.as_str().into(),
+            document.parent.as_deref().unwrap_or_default().into(),
+            row.is_published.into(),
+            Value::Integer(self.collection.type_version()),
+            Value::Integer(document.version),
+            Value::Integer(document.revision),
+            document.slug.as_deref().into(),
+            time(document.published_at),
+            time(document.publish_at),
+            time(document.expire_at),
+            Value::Integer(document.created_at),
+            Value::Integer(document.updated_at),
+            actor.into(),
+            data_private.into(),
+            data.into(),
+            Value::Integer(document.order),
+            document.translation_group.as_deref().unwrap_or_default().into(),
+        ];
+        params.extend(more);
+        self.statements.push(Statement::new(sql, params));
         let tenant = self.scope.tenant.as_str();
         self.statements.extend(content.derived.insert(&document.row_id, tenant, self.collection.name()));
         Ok(())
@@ -156,13 +179,25 @@ impl<'a> Write<'a> {
 
     /// Writes the event and the generation, and commits.
     pub(super) async fn commit(
-        mut self,
+        self,
         kind: EventKind,
         reach: Reach,
         version: i64,
         changed: Option<Vec<String>>,
         subject: &Subject<'_>,
     ) -> Result<Bookmark> {
+        Ok(self.commit_slug(kind, reach, version, changed, subject).await?.0)
+    }
+
+    /// The same, with the slug that the row has found for itself.
+    pub(super) async fn commit_slug(
+        mut self,
+        kind: EventKind,
+        reach: Reach,
+        version: i64,
+        changed: Option<Vec<String>>,
+        subject: &Subject<'_>,
+    ) -> Result<(Bookmark, Option<String>)> {
         let named = changed.map(|fields| ("fields".to_owned(), Json::from(fields)));
         let data: Map<String, Json> = named.into_iter().chain(std::mem::take(&mut self.facts)).collect();
         let event = NewEvent {
@@ -181,18 +216,34 @@ impl<'a> Write<'a> {
         self.statements.push(advance(&self.op_id, reach, &Stamp::draw(&*self.service.entropy)));
         let session = self.service.database.session(Consistency::Primary);
         let database = &*self.service.database;
-        match commit(database, &*session, &self.statements, &receipt(&self.op_id)).await {
+        match commit(database, &*session, &self.statements, &self.receipt()).await {
             Ok(committed) => {
-                let row = match &committed {
+                let (row, slug) = match &committed {
                     Committed::Answered(results) => {
-                        results.get(appended).and_then(stratus_storage::Rows::first)
+                        let first = |at: usize| results.get(at).and_then(Rows::first);
+                        let slug = self.slug_of.as_ref().and_then(|(_, at)| first(*at));
+                        (first(appended), slug.map(|row| row.optional_text(0)))
                     }
-                    Committed::Found(rows) => rows.first(),
+                    Committed::Found(rows) => {
+                        let row = rows.first();
+                        (row, row.filter(|_| self.slug_of.is_some()).map(|row| row.optional_text(1)))
+                    }
                 };
                 let seq = row.map(|row: Row<'_>| row.integer(0)).transpose()?.unwrap_or_default();
-                Ok(Bookmark::new(seq.unsigned_abs(), session.bookmark()))
+                let slug = slug.transpose()?.flatten().map(str::to_owned);
+                Ok((Bookmark::new(seq.unsigned_abs(), session.bookmark()), slug))
             }
             Err(error) => Err(self.meaning(error, subject).await),
+        }
+    }
+
+    /// Looks the batch up if its answer is lost.
+    fn receipt(&self) -> Statement {
+        match &self.slug_of {
+            Some((row_id, _)) => {
+                Statement::new(RECEIPT, vec![self.op_id.as_str().into(), row_id.as_str().into()])
+            }
+            None => receipt(&self.op_id),
         }
     }
 }

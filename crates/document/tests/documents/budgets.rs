@@ -35,15 +35,15 @@ async fn reads_take_one_round_trip_and_writes_two() {
     assert_eq!(trips(&world, service.publish(&admin, "posts", &id, &any)).await, 2);
     assert_eq!(trips(&world, service.trash(&admin, "posts", &id, &any)).await, 2);
     let next = post("Three", &author);
-    assert_eq!(trips(&world, service.create(&admin, "posts", &next)).await, 2);
+    assert_eq!(trips(&world, service.create(&admin, "posts", &next)).await, 1);
     let copied = Input::default();
     let id = world.create("posts", &post("Copied", &author)).await.document.id;
-    assert_eq!(trips(&world, service.duplicate(&admin, "posts", &id, &copied)).await, 3);
+    assert_eq!(trips(&world, service.duplicate(&admin, "posts", &id, &copied)).await, 2);
     let bare = Input { slug: stratus_document::Member::Value("bare".into()), ..Input::default() };
     assert_eq!(trips(&world, service.duplicate(&admin, "posts", &id, &bare)).await, 2);
     let order = Input { order: stratus_document::Member::Value(3), ..Input::default() };
     assert_eq!(trips(&world, service.patch(&admin, "posts", &id, &any, &order)).await, 2);
-    // What it is a translation of is looked at beside the document itself, or beside the slug.
+    // What it is a translation of is looked at beside the document itself.
     let original = stratus_document::Member::Value(id.clone());
     let translation = Input { translation_of: original, locale: Some("pl".into()), ..post("Pl", &author) };
     assert_eq!(trips(&world, service.create(&admin, "posts", &translation)).await, 2);
@@ -53,7 +53,7 @@ async fn reads_take_one_round_trip_and_writes_two() {
     assert_eq!(trips(&world, service.patch(&admin, "posts", &other, &any, &joins)).await, 2);
     assert_eq!(trips(&world, repository.translations(&admin, "posts", &id)).await, 1);
     assert_eq!(trips(&world, service.erase(&admin, "posts", &id, &any)).await, 2);
-    // A slug that need not be looked for saves the look.
+    // A slug is found where it is written: to be given one saves no round trip.
     let named = Input { slug: stratus_document::Member::Value("four".into()), ..post("Four", &author) };
     assert_eq!(trips(&world, service.create(&admin, "posts", &named)).await, 1);
 }
@@ -79,7 +79,7 @@ async fn work_does_not_grow_with_the_collection() {
             large <= small * 1.05 + 5.0,
             "{name}: {small} steps among 200 documents, {large} among 1,000"
         );
-        assert!(large <= 2_400.0, "{name}: {large} steps for 20 documents");
+        assert!(large <= 2_500.0, "{name}: {large} steps for 20 documents");
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use stratus_document::{DocumentError, Precondition, Written};
+use stratus_testkit::Fault;
 use tokio::task::JoinSet;
 
 use crate::fixture::{World, draft, fields, post};
@@ -68,4 +69,29 @@ async fn same_titles_get_different_slugs() {
     slugs.sort();
     slugs.dedup();
     assert_eq!(slugs.len(), 12, "{slugs:?}");
+    // Nobody lost a race for a number: those that there are have all been taken.
+    let numbered = (2..10).map(|n| format!("same-{n}"));
+    for expected in ["same".to_owned()].into_iter().chain(numbered) {
+        assert!(slugs.contains(&Some(expected.clone())), "{expected} is not among {slugs:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_knows_its_slug() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    world.create("posts", &post("Same", &author)).await;
+    world.faulty.then(Fault::LoseAnswer);
+    let made = world.create("posts", &post("Same", &author)).await;
+    assert_eq!((world.faulty.remaining(), made.document.slug.as_deref()), (0, Some("same-2")));
+    let head = world.repository().get(&world.admin(), "posts", &made.document.id, &draft()).await;
+    assert_eq!(head.expect("the head").slug.as_deref(), Some("same-2"));
+    // What was not answered and can't be looked up either is not known, and says so.
+    world.faulty.then(Fault::LoseAnswer).then(Fault::LoseAnswer);
+    let unknown = world.service.create(&world.admin(), "posts", &post("Same", &author)).await;
+    let error = unknown.expect_err("nothing is known");
+    assert!(
+        matches!(error, DocumentError::Storage(stratus_storage::Error::OutcomeUnknown { .. })),
+        "{error:?}"
+    );
 }

@@ -12,6 +12,20 @@ use crate::{
 
 type Answer = Result<Vec<Rows>>;
 
+/// How many groups without a failure it takes after one with a failure until savepoints are left out
+/// again. A savepoint costs a seventh of its batch, a group that is run twice about as much as itself:
+/// so the worst that failures can do is little more than what savepoints always cost.
+const CAREFUL_GROUPS: u32 = 8;
+
+/// Why a group without savepoints was not committed.
+enum Failed {
+    /// A batch failed and the transaction did not, so that savepoints save its neighbours. With its
+    /// place and its error if there is no sense in running it again.
+    Batch(Option<(usize, Error)>),
+    /// The transaction is lost, or could not be committed.
+    Group(Spoiled),
+}
+
 /// Why a group could not be committed together.
 struct Spoiled {
     /// Which batch ended the transaction, if it was one of them, and its error if that is final.
@@ -24,11 +38,13 @@ struct Spoiled {
 pub(super) struct Committer {
     connection: Connection,
     counters: Arc<Counters>,
+    /// How many groups more have a savepoint for each batch.
+    careful: u32,
 }
 
 impl Committer {
     pub(super) fn new(connection: Connection, counters: Arc<Counters>) -> Self {
-        Self { connection, counters }
+        Self { connection, counters, careful: 0 }
     }
 
     /// Takes the write lock, waiting for other processes as long as the busy timeout says.
@@ -37,7 +53,7 @@ impl Committer {
     }
 
     /// Runs a group in the transaction that has begun, commits it, and answers.
-    pub(super) fn commit(&self, mut group: Vec<Job>) {
+    pub(super) fn commit(&mut self, mut group: Vec<Job>) {
         group.retain(|job| !job.answer.is_canceled());
         match group.as_slice() {
             [] => self.abandon(),
@@ -54,7 +70,7 @@ impl Committer {
 
     /// Answers a group whose transaction could not begin.
     pub(super) fn refuse(&self, group: Vec<Job>, error: &Error) {
-        let answers = group.iter().map(|_| Err(duplicate(error))).collect();
+        let answers = refusals(&group, error);
         self.answer(group, answers);
     }
 
@@ -63,11 +79,61 @@ impl Committer {
         self.connection.ask("PRAGMA wal_checkpoint(TRUNCATE)").map(drop)
     }
 
-    /// All of a group in one transaction, a savepoint each.
-    fn together(&self, group: &[Job]) -> Result<Vec<Answer>, Spoiled> {
+    /// All of a group in one transaction. A savepoint makes SQLite copy every page that its batch
+    /// changes, so there are none until a batch fails: then all is undone, and done again with a
+    /// savepoint for each. The groups after it are likely to have such batches too.
+    fn together(&mut self, group: &[Job]) -> Result<Vec<Answer>, Spoiled> {
+        if self.careful > 0 {
+            self.careful -= 1;
+            return self.carefully(group, None);
+        }
+        let culprit = match self.boldly(group) {
+            Ok(answers) => return Ok(answers),
+            Err(Failed::Group(spoiled)) => return Err(spoiled),
+            Err(Failed::Batch(culprit)) => culprit,
+        };
+        match self.begin() {
+            Ok(()) => self.carefully(group, culprit),
+            Err(error) => Ok(refusals(group, &storage_error(error))),
+        }
+    }
+
+    /// Without savepoints: the first failure undoes all of it.
+    fn boldly(&self, group: &[Job]) -> Result<Vec<Answer>, Failed> {
         let mut answers = Vec::with_capacity(group.len());
         for (at, job) in group.iter().enumerate() {
-            match self.in_savepoint(&job.statements) {
+            match self.run(&job.statements) {
+                Err(error) => {
+                    let is_lost = self.connection.is_autocommit();
+                    let culprit = self.connection.timed_out().then_some((at, error));
+                    self.abandon();
+                    if is_lost {
+                        return Err(Failed::Group(Spoiled { culprit, doubtful: false }));
+                    }
+                    let again = at + usize::from(culprit.is_none());
+                    self.counters.reruns.fetch_add(again as u64, Ordering::Relaxed);
+                    return Err(Failed::Batch(culprit));
+                }
+                answer => answers.push(answer),
+            }
+        }
+        self.commit_group().map_err(Failed::Group)?;
+        Ok(answers)
+    }
+
+    /// A savepoint for each batch but the one that has its error already.
+    fn carefully(
+        &mut self,
+        group: &[Job],
+        mut culprit: Option<(usize, Error)>,
+    ) -> Result<Vec<Answer>, Spoiled> {
+        let mut answers = Vec::with_capacity(group.len());
+        for (at, job) in group.iter().enumerate() {
+            let answer = match culprit.take_if(|culprit| culprit.0 == at) {
+                Some((_, error)) => Ok(Err(error)),
+                None => self.in_savepoint(&job.statements),
+            };
+            match answer {
                 Ok(answer) => answers.push(answer),
                 Err(culprit) => {
                     self.abandon();
@@ -76,13 +142,21 @@ impl Committer {
                 }
             }
         }
+        if answers.iter().any(Result::is_err) {
+            self.careful = CAREFUL_GROUPS;
+        }
+        self.commit_group()?;
+        Ok(answers)
+    }
+
+    fn commit_group(&self) -> Result<(), Spoiled> {
         if let Err(error) = self.connection.control("COMMIT") {
             tracing::debug!(%error, "a group could not be committed; its batches are run one by one");
             self.abandon();
             return Err(Spoiled { culprit: None, doubtful: is_doubtful(&error) });
         }
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
-        Ok(answers)
+        Ok(())
     }
 
     /// One batch of a group. The outer error says that the transaction is lost, with the error that
@@ -164,4 +238,8 @@ impl Committer {
             let _ = job.answer.send(answer);
         }
     }
+}
+
+fn refusals(group: &[Job], error: &Error) -> Vec<Answer> {
+    group.iter().map(|_| Err(duplicate(error))).collect()
 }
