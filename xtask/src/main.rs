@@ -16,6 +16,7 @@ mod probe;
 mod steps;
 mod tidy;
 mod tools;
+mod transcripts;
 mod wasm;
 mod worker;
 mod workspace;
@@ -34,6 +35,8 @@ cargo xtask wasm-check                       what runs in a Worker compiles for 
 cargo xtask worker [build|dev|test|migrate|deploy|size]
                                              the Worker: `cargo xtask worker help` says more
 cargo xtask probe                            run the conformance cases on D1, inside workerd
+cargo xtask transcripts [--write]            the API's behaviour as data, on SQLite and on D1
+cargo xtask transcripts --seed N --steps N   the differential fuzz alone
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
 cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run";
@@ -64,6 +67,7 @@ fn chore() -> Result<()> {
         ["wasm-check"] => wasm::check(&workspace),
         ["worker", words @ ..] => worker::run(&workspace, words),
         ["probe"] => probe::run(&workspace),
+        ["transcripts", options @ ..] => transcripts::run(&workspace, options),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),
         ["bench", options @ ..] => bench::run(&workspace, options),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use crate::{
-    codegen, probe, tidy, wasm, worker,
+    codegen, probe, tidy, transcripts, wasm, worker,
     workspace::{Workspace, run as run_command},
 };
 
@@ -24,6 +24,7 @@ const STEPS: &[Step] = &[
     Step { name: "wasm-check", what: "what runs in a Worker compiles for wasm", run: wasm::check },
     Step { name: "worker", what: "the Worker in workerd", run: worker::test },
     Step { name: "probe", what: "the conformance cases on D1, KV and R2, inside workerd", run: probe::run },
+    Step { name: "transcripts", what: "the API on SQLite and on D1, equal to the byte", run: play },
 ];
 
 /// What became of a step.
@@ -106,7 +107,13 @@ fn clippy(workspace: &Workspace) -> Result<()> {
     run_command(workspace.cargo().args(args))
 }
 
-/// The probe is left out: it has no tests of its own and runs in a Worker only.
+/// Workers are left out: they have no tests of their own and run in workerd only.
 fn native(workspace: &Workspace) -> Result<()> {
-    run_command(workspace.cargo().args(["test", "--workspace", "--quiet", "--exclude", probe::PACKAGE]))
+    let args =
+        ["test", "--workspace", "--quiet", "--exclude", probe::PACKAGE, "--exclude", transcripts::PACKAGE];
+    run_command(workspace.cargo().args(args))
+}
+
+fn play(workspace: &Workspace) -> Result<()> {
+    transcripts::run(workspace, &[])
 }

@@ -22,7 +22,7 @@ const INSTALL: &str = "no compiler for wasm32-unknown-unknown: `rustup target ad
 /// The layers whose crates run in a Worker.
 const LAYERS: [&str; 6] = ["ports", "vocabulary", "data", "models", "domain", "edge"];
 /// What runs there besides.
-const ALSO: [&str; 3] = ["stratus-d1", "stratus-testkit", "worker-app"];
+const ALSO: [&str; 4] = ["stratus-d1", "stratus-test-app", "stratus-testkit", "worker-app"];
 
 /// Crates that need what a Worker lacks, and what to do instead.
 const FOREIGN: [(&str, &str); 5] = [

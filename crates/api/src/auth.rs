@@ -96,12 +96,10 @@ impl Authenticator {
     pub(crate) fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let mut found = headers.get_all(header::AUTHORIZATION).iter();
         let Some(first) = found.next() else { return Ok(Caller::anonymous()) };
-        if found.next().is_some() {
-            return Err(Problem::new(Code::Unauthorized, "there is more than one `Authorization`"));
-        }
         let token = bearer(first)
             .ok_or_else(|| Problem::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`"))?;
-        if self.is_admin(token) {
+        // Of several headers workerd makes one, whose token is wrong: so they are told the same.
+        if found.next().is_none() && self.is_admin(token) {
             Ok(Caller::signed_in([Principal::admin()]))
         } else {
             Err(Problem::new(Code::Unauthorized, "the token is not valid"))

@@ -13,7 +13,7 @@ use std::{
 use aes_siv::{KeyInit, siv::Aes128Siv};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::Value as Json;
-use stratus_storage::{Entropy, Value, parse_uuid};
+use stratus_storage::{Entropy, MAX_SAFE_INTEGER, Value, parse_uuid};
 
 use crate::{
     error::{DocumentError, Result},
@@ -117,6 +117,10 @@ impl Cursor {
 fn to_json(value: &Value) -> Json {
     match value {
         Value::Integer(whole) => Json::from(*whole),
+        // D1 makes an integer of it, and a place has one cursor on every backend.
+        Value::Real(real) if real.fract() == 0.0 && real.abs() <= MAX_SAFE_INTEGER as f64 => {
+            Json::from(*real as i64)
+        }
         Value::Real(real) => Json::from(*real),
         Value::Text(text) => Json::from(text.as_str()),
         Value::Null | Value::Blob(_) => Json::Null,
