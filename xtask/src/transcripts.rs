@@ -21,9 +21,9 @@ const PLAYERS: &str = "stratus-test-app";
 /// Plays everything against a Worker, too. `--write` records what SQLite answers first.
 pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
     let mut tests = workspace.cargo();
-    tests.args(["test", "--quiet", "--package", PLAYERS, "--test", "app", "--"]);
+    tests.args(["test", "--quiet", "--package", PLAYERS, "--features", "workerd", "--test", "app", "--"]);
     match options {
-        [] => tests.args(["--include-ignored", "--nocapture", "--test-threads", "1"]),
+        [] => tests.args(["--nocapture", "--test-threads", "1"]),
         ["--write"] => {
             tests.args(["--exact", "app::transcripts::on_sqlite"]).env("UPDATE_TRANSCRIPTS", "1");
             return run_command(&mut tests);
@@ -46,7 +46,7 @@ fn fuzz<'c>(tests: &'c mut Command, options: &[&str]) -> Result<&'c mut Command>
             ),
         };
     }
-    Ok(tests.args(["--include-ignored", "--nocapture", "--exact", "app::fuzz::sqlite_and_d1_answer_alike"]))
+    Ok(tests.args(["--nocapture", "--exact", "app::fuzz::sqlite_and_d1_answer_alike"]))
 }
 
 /// workerd with the test app, until it is dropped.

@@ -1,8 +1,8 @@
 //! The API's behaviour as data: `fixtures/transcripts` on SQLite, on SQLite as strict as D1, and
 //! on D1 inside workerd, equal to the byte.
 //!
-//! What needs a Worker is ignored here: `cargo xtask transcripts` builds one, starts it and runs
-//! these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories.
+//! What needs a Worker is behind the feature `workerd`: `cargo xtask transcripts` builds one, starts
+//! it and runs these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,7 +11,9 @@
 )]
 
 mod app {
+    #[cfg(feature = "workerd")]
     mod bad_inputs;
+    #[cfg(feature = "workerd")]
     mod client;
     mod fuzz;
     mod pretty;

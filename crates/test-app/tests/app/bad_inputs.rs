@@ -144,7 +144,6 @@ async fn answers(target: &mut Target, case: &Value) -> (Request, String) {
 }
 
 #[tokio::test]
-#[ignore = "`cargo xtask transcripts` starts the Worker that it needs"]
 async fn sqlite_and_d1_answer_alike() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/bad-inputs/content.json");
     let cases: Vec<Value> = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();

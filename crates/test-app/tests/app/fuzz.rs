@@ -56,8 +56,8 @@ async fn sqlite_and_strict_sqlite_answer_alike() {
     compare(Target::native(), Target::strict()).await;
 }
 
+#[cfg(feature = "workerd")]
 #[tokio::test]
-#[ignore = "`cargo xtask transcripts` starts the Worker that it needs"]
 async fn sqlite_and_d1_answer_alike() {
     compare(Target::native(), Target::worker()).await;
 }

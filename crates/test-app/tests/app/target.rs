@@ -1,6 +1,6 @@
 //! The programs that are asked.
 
-use std::{env, sync::Arc};
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -10,12 +10,12 @@ use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_test_app::{HOST, MOMENT, Moment, RESET, TestApp};
 use tempfile::TempDir;
 
-use crate::app::{
-    client::Client,
-    wire::{Answer, BOOKMARK, Request},
-};
+#[cfg(feature = "workerd")]
+use crate::app::client::Client;
+use crate::app::wire::{Answer, BOOKMARK, Request};
 
 /// Where the Worker listens, as `127.0.0.1:PORT`.
+#[cfg(feature = "workerd")]
 const WORKER: &str = "STRATUS_TEST_WORKER";
 
 /// In a header, what the target has last said in `Stratus-Bookmark`.
@@ -29,7 +29,11 @@ pub(crate) struct Target {
 }
 
 enum Way {
-    InProcess { app: TestApp, _folder: TempDir },
+    InProcess {
+        app: TestApp,
+        _folder: TempDir,
+    },
+    #[cfg(feature = "workerd")]
     OverHttp(Client),
 }
 
@@ -45,8 +49,9 @@ impl Target {
     }
 
     /// D1 inside workerd.
+    #[cfg(feature = "workerd")]
     pub(crate) fn worker() -> Self {
-        let address = env::var(WORKER)
+        let address = std::env::var(WORKER)
             .unwrap_or_else(|_| panic!("`{WORKER}` names no Worker; `cargo xtask transcripts` starts one"));
         let client = Client::new(address.parse().unwrap());
         Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new() }
@@ -75,6 +80,7 @@ impl Target {
         }
         let answer = match &mut self.way {
             Way::InProcess { app, .. } => in_process(app, &request).await,
+            #[cfg(feature = "workerd")]
             Way::OverHttp(client) => client.ask(&request),
         };
         if let Some(bookmark) = answer.headers.get(BOOKMARK) {

@@ -150,8 +150,8 @@ async fn on_sqlite_as_strict_as_d1() {
     play_all(Target::strict()).await;
 }
 
+#[cfg(feature = "workerd")]
 #[tokio::test]
-#[ignore = "`cargo xtask transcripts` starts the Worker that it needs"]
 async fn on_d1() {
     play_all(Target::worker()).await;
 }
