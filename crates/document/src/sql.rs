@@ -100,8 +100,8 @@ impl Builder {
     /// own permissions denies it, and one allows it, or the collection grants it.
     ///
     /// What [`stratus_access::resolve`] says, in SQL. What the collection grants is known before
-    /// and bound. In a collection where no document has permissions of its own, that is all there
-    /// is to it, and is found out once for all rows.
+    /// and bound. Where no document of the tenant has permissions of its own, that is all there is
+    /// to it, and is found out once for all rows.
     pub(crate) fn permitted(&mut self, base: Base<'_>, action: Action, rights: &Rights) -> &mut Self {
         let collection = match base {
             Base::Of(collection) => collection,
@@ -110,12 +110,8 @@ impl Builder {
         let granted = self.aside(|sql| {
             sql.bind(rights.granted_by(collection, action));
         });
-        let tenant = self.aside(|sql| {
-            sql.bind(rights.tenant.as_str());
-        });
-        self.push("CASE WHEN ").entries_of(collection.name(), &tenant);
-        // An entry without a collection was written by a program that knew of none.
-        self.push(" OR ").entries_of("", &tenant);
+        self.push("CASE WHEN EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
+        self.bind(rights.tenant.as_str()).push(")");
         self.push(" THEN (NOT ").entry(action, "deny", &rights.deniable).push(" AND (").push(&granted);
         self.push(" OR ").entry(action, "allow", &rights.principals).push("))");
         self.push(" ELSE ").push(&granted).push(" END")
@@ -125,12 +121,6 @@ impl Builder {
         self.push("(NOT ").entry(action, "deny", &rights.deniable);
         self.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
         self.entry(action, "allow", &rights.principals).push("))")
-    }
-
-    /// Whether any document of a collection has an entry of its own.
-    fn entries_of(&mut self, collection: &str, tenant: &str) -> &mut Self {
-        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ").push(tenant);
-        self.push(" AND a.type_id = '").push(collection).push("')")
     }
 
     /// Whether the document of row `d` has an entry with that effect on one of the principals.
