@@ -47,6 +47,8 @@ const world = {
       body = JSON.stringify(body);
       headers["content-type"] ??= "application/json";
     }
+    // workerd closes what is idle for some seconds, and may do so just when it is used again.
+    headers.connection = "close";
     const late = AbortSignal.timeout(SECONDS_PER_ANSWER * 1000);
     signal = signal ? AbortSignal.any([signal, late]) : late;
     const answer = await fetch(new URL(path, at), { method, headers, body, signal, redirect: "manual", ...more });
