@@ -9,9 +9,8 @@ use std::{
 
 use crate::process::{Server, TOKEN, clean, folder, now, say, shown};
 
-/// Of a server that has just started, in a build that is not optimised: some 10 MiB more than in
-/// one that is.
-const MOST_KIB: u64 = 40 * 1024;
+/// Of a server that has just started.
+const MOST_KIB: u64 = 30 * 1024;
 
 #[test]
 #[cfg(target_os = "linux")]
