@@ -38,8 +38,8 @@ pub fn fitting_key(key: &str) -> Cow<'_, str> {
 /// SHA-256 in hexadecimal.
 const HASH_BYTES: usize = 64;
 
-/// A key-value store. What was put may be seen late, or be forgotten; it is never torn. Keys longer
-/// than [`MAX_KEY_BYTES`] are made to fit by [`fitting_key`].
+/// A key-value store. What was put may be seen late, or be forgotten; it is never torn. Longer keys
+/// than [`MAX_KEY_BYTES`] are refused: callers make theirs fit by [`fitting_key`].
 #[async_trait]
 pub trait KeyValue: Send + Sync {
     /// The value under a key, or `None` when there is none or it has expired.
