@@ -1,8 +1,8 @@
 //! Lines on their way out: each at once, or several in one write.
 //!
 //! A write is a system call, and one for each line costs a busy server more than making the line
-//! does. Lines stay whole and in their order, as long as no other process writes to the same pipe. What can't be written is lost: a server outlives
-//! whoever read its log.
+//! does. Lines stay whole and in their order, as long as no other process writes to the same pipe.
+//! What can't be written is lost: a server outlives whoever read its log.
 
 use std::{
     io::{self, Write},
