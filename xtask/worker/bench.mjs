@@ -86,6 +86,13 @@ const options = {
   log: (stdout, stderr) => [stdout, stderr].forEach((it) => it.pipe(process.stderr)),
 };
 let workerd;
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) {
+  process.on(signal, async () => {
+    await workerd?.dispose().catch(() => {});
+    rmSync(state, { recursive: true, force: true });
+    process.exit(1);
+  });
+}
 try {
   const { calls, answers } = await prepare();
   workerd = start({ ...options, more: DIRECT, others: [{ name: "bare", script: bare(answers), ...DIRECT }] });
