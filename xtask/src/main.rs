@@ -39,7 +39,9 @@ cargo xtask transcripts [--write]            the API's behaviour as data, on SQL
 cargo xtask transcripts --seed N --steps N   the differential fuzz alone
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
-cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run";
+cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run
+cargo xtask bench worker [--rounds N] [--write]
+                                             the same for reads of the Worker, in workerd";
 
 /// Without the backtrace that `Result` would print: what failed says what to do.
 fn main() -> ExitCode {
@@ -70,6 +72,7 @@ fn chore() -> Result<()> {
         ["transcripts", options @ ..] => transcripts::run(&workspace, options),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),
+        ["bench", "worker", options @ ..] => bench::run_worker(&workspace, options),
         ["bench", options @ ..] => bench::run(&workspace, options),
         _ => bail!("no such chore; there are\n{USAGE}"),
     }

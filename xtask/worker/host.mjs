@@ -4,8 +4,14 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-/** Starts it. `options`: tools, worker, port, persist, bindings. */
-export function start({ tools, worker, port = 0, persist, bindings = {}, log, unsafe = {} }) {
+const COMPATIBLE = "2026-04-01";
+const DATABASE = { DB: "stratus" };
+
+/**
+ * Starts it. `unsafe` is for miniflare as a whole, `more` for the Worker; `others` are Workers beside
+ * it, on the same database.
+ */
+export function start({ tools, worker, port = 0, persist, bindings = {}, log, unsafe = {}, more = {}, others = [] }) {
   const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
   const kept = (what) => (persist ? join(persist, what) : undefined);
   return new Miniflare({
@@ -30,11 +36,12 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
           { type: "ESModule", include: ["**/*.js"] },
           { type: "CompiledWasm", include: ["**/*.wasm"] },
         ],
-        compatibilityDate: "2026-04-01",
-        d1Databases: { DB: "stratus" },
+        compatibilityDate: COMPATIBLE,
+        d1Databases: DATABASE,
         kvNamespaces: { CACHE: "stratus" },
         r2Buckets: { FILES: "stratus" },
         bindings,
+        ...more,
       },
       {
         name: "chores",
@@ -48,9 +55,10 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
             }
           },
         };`,
-        compatibilityDate: "2026-04-01",
+        compatibilityDate: COMPATIBLE,
         serviceBindings: { STRATUS: { name: "stratus", entrypoint: "Chores" } },
       },
+      ...others.map((other) => ({ modules: true, compatibilityDate: COMPATIBLE, d1Databases: DATABASE, ...other })),
     ],
   });
 }
