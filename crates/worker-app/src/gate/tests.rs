@@ -24,6 +24,7 @@ struct Isolate {
     counted: Arc<CountingDatabase>,
     schema: Arc<Schema>,
     key: CursorKey,
+    clock: Arc<SettableClock>,
 }
 
 impl World {
@@ -48,6 +49,16 @@ impl World {
         Self { folder: tempfile::tempdir().unwrap(), registry }
     }
 
+    /// With two documents that have one value in a field that the collection wants unique.
+    async fn with_twins() -> Self {
+        let definition = r#"{"name": "things", "fields": {"code": {"type": "text", "unique": true}}}"#;
+        let definition = stratus_document::CollectionDefinition::parse(definition).unwrap();
+        let mut world = Self::migrated().await;
+        world.registry = Arc::new(Registry::new(vec![definition]).unwrap());
+        world.fill_with("things", r#"{"code":"a"}"#, 2).await;
+        world
+    }
+
     fn open(&self) -> Arc<dyn Database> {
         let options = SqliteOptions::default().d1_strict().synchronous(Synchronous::Normal);
         Arc::new(SqliteDatabase::open(self.folder.path().join("stratus.db"), options).unwrap())
@@ -56,15 +67,16 @@ impl World {
     fn isolate(&self, seed: u64) -> Isolate {
         let counted = Arc::new(CountingDatabase::new(self.open()));
         let key = CursorKey::awaited();
+        let clock = Arc::new(SettableClock::new(NOW));
         let schema = Arc::new(Schema::new(
             counted.clone(),
             Arc::clone(&self.registry),
-            Arc::new(SettableClock::new(NOW)),
+            clock.clone(),
             Arc::new(SeededEntropy::new(seed)),
             key.clone(),
         ));
         let database = Arc::new(GatedDatabase::new(counted.clone(), Arc::clone(&schema)));
-        Isolate { database, counted, schema, key }
+        Isolate { database, counted, schema, key, clock }
     }
 
     /// A read that an index of a collection serves.
@@ -84,14 +96,18 @@ impl World {
     }
 
     async fn fill(&self, rows: u32) {
+        self.fill_with("posts", "{}", rows).await;
+    }
+
+    async fn fill_with(&self, collection: &str, data: &str, rows: u32) {
         let types = "INSERT INTO document_types (id, display_name, schema, schema_version, created_at, updated_at) \
-             VALUES ('posts', '', '{}', 1, 1, 1)";
+             VALUES (?1, '', '{}', 1, 1, 1)";
         let fill = "INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, \
              type_version, version_number, revision, created_at, updated_at, data) \
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-             SELECT 'r' || i, 'r' || i, 'posts', 'default', 1, 0, 1, 1, 1, 1, 1, '{}' FROM n";
-        let fill = Statement::new(fill, vec![rows.into()]);
-        let batch = [Statement::bare(types), fill];
+             SELECT 'r' || i, 'r' || i, ?2, 'default', 1, 0, 1, 1, 1, 1, 1, ?3 FROM n";
+        let fill = Statement::new(fill, vec![rows.into(), collection.into(), data.into()]);
+        let batch = [Statement::new(types, vec![collection.into()]), fill];
         self.open().session(Consistency::Primary).batch(&batch).await.unwrap();
     }
 }
@@ -183,6 +199,30 @@ async fn what_takes_long_is_left_to_migrate() {
     assert_eq!(world.number("SELECT count(*) AS n FROM settings WHERE category = 'note'").await, 0);
     assert_eq!(world.number("SELECT count(*) AS n FROM schema_state").await, 0);
     assert!(!isolate.schema.is_fit());
+}
+
+#[tokio::test]
+async fn what_cannot_be_added_is_left_to_somebody_and_not_tried_by_each_request() {
+    let world = World::with_twins().await;
+    let isolate = world.isolate(1);
+    let one = Statement::bare("SELECT 1 AS one");
+    let session = isolate.database.session(Consistency::Any);
+    session.query(&one).await.unwrap();
+    assert!(isolate.counted.reset().round_trips > 3, "it was tried");
+    for _ in 0..3 {
+        session.query(&one).await.unwrap();
+        session.batch(&[one.clone(), one.clone()]).await.unwrap();
+        let failed = session.batch(&[note("a")]).await.unwrap_err();
+        assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
+        assert_eq!(isolate.counted.reset().round_trips, 3, "nothing but the calls themselves");
+    }
+    assert!(!isolate.schema.is_fit());
+    // Somebody makes them differ; the isolate finds out by itself.
+    let cure = Statement::bare("UPDATE documents SET data = '{\"code\":\"b\"}' WHERE root_id = 'r2'");
+    world.open().session(Consistency::Primary).batch(&[cure]).await.unwrap();
+    isolate.clock.advance(10_001);
+    session.batch(&[note("a")]).await.unwrap();
+    assert!(isolate.schema.is_fit());
 }
 
 #[tokio::test]
