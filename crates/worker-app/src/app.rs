@@ -102,8 +102,10 @@ impl App {
         }
         let schema = &self.ports.schema;
         if !schema.is_fit() && must_know_first(request.uri()) {
-            // What it finds out is kept there; if it fails, so does the query behind it.
-            let _ = schema.look().await;
+            // What it finds out is kept there. Without a key a cursor is answered 503.
+            if let Err(error) = schema.look().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a look failed");
+            }
         }
         self.api.serve(request).await
     }
@@ -123,9 +125,22 @@ impl App {
 /// tells it, and a cursor is read with the key that is kept in the database.
 fn must_know_first(uri: &http::Uri) -> bool {
     let names_cursor = |query: &str| {
-        query.split('&').any(|it| ["after", "before"].contains(&it.split('=').next().unwrap_or_default()))
+        let mut names = query.split('&').map(|it| decode(it.split('=').next().unwrap_or_default()));
+        names.any(|it| it == b"after" || it == b"before")
     };
     uri.path() == "/ready" || uri.query().is_some_and(names_cursor)
+}
+
+/// What a percent-encoded name says.
+fn decode(name: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), name.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let encoded = tail.get(..2).filter(|_| *first == b'%').and_then(|it| std::str::from_utf8(it).ok());
+        let decoded = encoded.and_then(|it| u8::from_str_radix(it, 16).ok());
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -138,6 +153,9 @@ mod tests {
         assert!(check("https://a.example/ready"));
         assert!(check("/api/posts?limit=2&after=x"));
         assert!(check("/api/posts?before=x"));
+        assert!(check("/api/posts?limit=2&%61fter=x"));
+        assert!(check("/api/posts?%62e%66ore=x"));
+        assert!(!check("/api/posts?%"));
         assert!(!check("/api/posts?limit=2"));
         assert!(!check("/api/posts/slug/after"));
     }

@@ -157,11 +157,15 @@ impl Schema {
     async fn take_in(&self, look: &Rows) -> Result<Fitness> {
         let row =
             look.first().ok_or_else(|| Error::Unexpected { what: "a look shows one row".to_owned() })?;
+        // Lists are answered while something is missing, and their cursors need it.
+        let key = self.learn_key(&row).await;
         if row.integer(0)? > 0 {
+            if let Err(error) = key {
+                self.tell(&error);
+            }
             return Ok(Fitness::LeftToMigrate);
         }
-        self.learn_key(&row).await?;
-        Ok(Fitness::Fit)
+        key.map(|()| Fitness::Fit)
     }
 
     async fn add(&self) -> Result<Fitness> {
@@ -209,6 +213,9 @@ impl Schema {
         }
         let stored = match look.optional_text(1)? {
             Some(stored) => stored.to_owned(),
+            None if self.clock.now() < self.told_until.load(Ordering::Relaxed) => {
+                return Err(Error::Unavailable { reason: "a moment ago a key could not be made".to_owned() });
+            }
             None => self.make_key().await?,
         };
         let reason =

@@ -190,8 +190,9 @@ async fn what_takes_long_is_left_to_migrate() {
     let isolate = world.isolate(1);
     world.fill(10_001).await;
     let session = isolate.database.session(Consistency::Any);
-    // What needs no index is answered; what needs one waits, and so does every write.
+    // What needs no index is answered, cursors included; what needs one waits, and so does every write.
     session.query(&Statement::bare("SELECT 1 AS one")).await.unwrap();
+    assert!(isolate.key.bytes().is_some());
     let failed = session.query(&world.list()).await.unwrap_err();
     assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
     let failed = session.batch(&[note("a")]).await.unwrap_err();
@@ -216,13 +217,25 @@ async fn what_cannot_be_added_is_left_to_somebody_and_not_tried_by_each_request(
         assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
         assert_eq!(isolate.counted.reset().round_trips, 3, "nothing but the calls themselves");
     }
-    assert!(!isolate.schema.is_fit());
+    assert!(!isolate.schema.is_fit() && isolate.key.bytes().is_some());
     // Somebody makes them differ; the isolate finds out by itself.
     let cure = Statement::bare("UPDATE documents SET data = '{\"code\":\"b\"}' WHERE root_id = 'r2'");
     world.open().session(Consistency::Primary).batch(&[cure]).await.unwrap();
     isolate.clock.advance(10_001);
     session.batch(&[note("a")]).await.unwrap();
     assert!(isolate.schema.is_fit());
+}
+
+#[tokio::test]
+async fn a_damaged_key_of_cursors_costs_nothing_else() {
+    let world = World::fit().await;
+    let damage = Statement::bare("UPDATE settings SET value = '\"short\"' WHERE key = 'cursor_key'");
+    world.open().session(Consistency::Primary).batch(&[damage]).await.unwrap();
+    let isolate = world.isolate(2);
+    let session = isolate.database.session(Consistency::Any);
+    session.query(&world.list()).await.unwrap();
+    session.batch(&[note("a")]).await.unwrap();
+    assert!(!isolate.schema.is_fit() && isolate.key.bytes().is_none());
 }
 
 #[tokio::test]
