@@ -9,6 +9,7 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use stratus_d1::{Effect, effect};
 use stratus_storage::{Consistency, Database, Error, Limits, Result, Rows, Session, Statement};
 
 use crate::schema::{Fitness, Looks, Schema};
@@ -73,7 +74,7 @@ impl Session for GatedSession {
             }
             return self.session().batch(statements).await;
         }
-        if statements.iter().all(|it| it.sql.trim_start().starts_with("SELECT")) {
+        if statements.iter().all(|it| effect(&it.sql) == Effect::Reads) {
             self.read(statements).await
         } else {
             self.write(statements).await

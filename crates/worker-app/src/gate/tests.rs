@@ -212,7 +212,8 @@ async fn what_cannot_be_added_is_left_to_somebody_and_not_tried_by_each_request(
     assert!(isolate.counted.reset().round_trips > 3, "it was tried");
     for _ in 0..3 {
         session.query(&one).await.unwrap();
-        session.batch(&[one.clone(), one.clone()]).await.unwrap();
+        let with = Statement::bare("-- a comment\nWITH n AS (SELECT 1 AS one) SELECT one FROM n");
+        session.batch(&[one.clone(), with]).await.unwrap();
         let failed = session.batch(&[note("a")]).await.unwrap_err();
         assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
         assert_eq!(isolate.counted.reset().round_trips, 3, "nothing but the calls themselves");
