@@ -249,14 +249,22 @@ export const cases = {
   },
 
   async a_deployment_that_is_wrong_says_so_in_its_log({ host, ask, refused, log }) {
-    const workerd = host({ STRATUS_ADMIN_TOKEN: "short" });
-    try {
-      const answer = await ask("GET", "/api/posts", { at: await workerd.ready });
-      refused(answer, 500, "internal");
-      assert.ok(!answer.text.includes("STRATUS"));
-      assert.ok(log().includes("the secret STRATUS_ADMIN_TOKEN can't be used"));
-    } finally {
-      await workerd.dispose();
+    const wrong = [
+      [{ STRATUS_ADMIN_TOKEN: "short" }, "the secret STRATUS_ADMIN_TOKEN can't be used"],
+      [{ STRATUS_ADMIN_TOKEN: { get: "in a store" } }, "it is not a text; set it with `wrangler secret put STRATUS_ADMIN_TOKEN`"],
+      [{ STRATUS_TENANTS: { "blog.example": "blog" } }, "STRATUS_TENANTS can't be used: it is not a text"],
+      [{ STRATUS_LOG: "verbose" }, "STRATUS_LOG can't be used"],
+    ];
+    for (const [bindings, words] of wrong) {
+      const workerd = host(bindings);
+      try {
+        const answer = await ask("GET", "/api/posts", { at: await workerd.ready });
+        refused(answer, 500, "internal");
+        assert.ok(!answer.text.includes("STRATUS"));
+        assert.ok(log().includes(words), words);
+      } finally {
+        await workerd.dispose();
+      }
     }
   },
 

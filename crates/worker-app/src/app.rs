@@ -68,7 +68,7 @@ impl Ports {
 
 impl App {
     fn build(env: &Env) -> Result<Self, Misconfigured> {
-        log::start(config::level(env));
+        log::start(config::level(env)?);
         // It comes with the first answer of the database.
         let key = CursorKey::awaited();
         let ports = Ports::new(env, key.clone())?;
