@@ -12,11 +12,12 @@ const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
 const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
 
 export const cases = {
-  async nothing_is_ready_before_the_migrations({ ask, refused }) {
+  async nothing_is_ready_before_the_migrations({ ask, refused, scheduled }) {
     assert.deepEqual((await ask("GET", "/health")).json, { status: "ok" });
     refused(await ask("GET", "/ready"), 503, "unavailable");
     refused(await ask("GET", "/api/posts"), 503, "unavailable");
     refused(await ask("POST", "/api/authors", { token: true, body: { fields: { name: "A" } } }), 503, "unavailable");
+    assert.notEqual((await scheduled()).outcome, "ok", "what could not be recorded is told");
   },
 
   async migrations_make_it_ready({ ask, chore, loadDemo }) {

@@ -110,9 +110,9 @@ impl App {
         self.api.serve(request).await
     }
 
-    /// Does what is due from time to time.
-    pub(crate) async fn tick(&self) {
-        chores::record_windows(&self.ports, &*self.database).await;
+    /// Does what is due from time to time, or says why it could not.
+    pub(crate) async fn tick(&self) -> Result<(), String> {
+        chores::record_windows(&self.ports, &*self.database).await
     }
 
     /// Brings the database up to date, and says what that took.
