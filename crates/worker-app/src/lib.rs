@@ -17,6 +17,7 @@ mod app;
 mod chores;
 mod collections;
 mod config;
+#[cfg(not(feature = "trials"))]
 mod definitions;
 mod entry;
 mod gate;

@@ -1,6 +1,6 @@
 //! Isolates that wake up over databases in every state.
 
-use stratus_document::{CursorKey, Registry, install};
+use stratus_document::{CollectionDefinition, CursorKey, Registry, install};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply, split};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_testkit::{CountingDatabase, SeededEntropy, SettableClock};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::{chores, collections};
+use crate::chores;
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -45,14 +45,13 @@ impl World {
     }
 
     fn empty() -> Self {
-        let registry = Arc::new(collections::registry().unwrap());
-        Self { folder: tempfile::tempdir().unwrap(), registry }
+        Self { folder: tempfile::tempdir().unwrap(), registry: Arc::new(demo()) }
     }
 
     /// With two documents that have one value in a field that the collection wants unique.
     async fn with_twins() -> Self {
         let definition = r#"{"name": "things", "fields": {"code": {"type": "text", "unique": true}}}"#;
-        let definition = stratus_document::CollectionDefinition::parse(definition).unwrap();
+        let definition = CollectionDefinition::parse(definition).unwrap();
         let mut world = Self::migrated().await;
         world.registry = Arc::new(Registry::new(vec![definition]).unwrap());
         world.fill_with("things", r#"{"code":"a"}"#, 2).await;
@@ -110,6 +109,14 @@ impl World {
         let batch = [Statement::new(types, vec![collection.into()]), fill];
         self.open().session(Consistency::Primary).batch(&batch).await.unwrap();
     }
+}
+
+/// The collections of the demo, whichever ones are compiled in.
+fn demo() -> Registry {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/demo/collections");
+    let files = std::fs::read_dir(folder).unwrap();
+    let parse = |path| CollectionDefinition::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    Registry::new(files.map(|it| parse(it.unwrap().path())).collect::<Vec<_>>()).unwrap()
 }
 
 fn note(key: &str) -> Statement {
