@@ -11,6 +11,9 @@ import module from "./worker_bg.wasm";
 /** The instance that takes requests. */
 let serving;
 
+/** Those that something is on its way in, the retired ones among them. */
+const live = new Set();
+
 /** An instance, and what is on its way in it. */
 class Program {
   #waiting = new Map();
@@ -21,29 +24,54 @@ class Program {
     this.exports.begin((number, message) => this.stop(number, message));
   }
 
-  /** Has the instance do something under a number; `fallback` is for when it panics. */
-  run(work, fallback) {
+  /** Has the instance do something under a number; `fallback` is for when that fails. */
+  run(begin, fallback) {
     const number = (this.#last = (this.#last % 0xffffffff) + 1);
+    live.add(this);
     return new Promise((resolve, reject) => {
       this.#waiting.set(number, (message) => fallback(message).then(resolve, reject));
-      const done = () => this.#waiting.delete(number);
-      work(this.exports, number).then(resolve, (error) => this.stop(number, `${error}`)).finally(done);
+      let work;
+      try {
+        work = begin(this.exports, number);
+      } catch (error) {
+        return this.stop(number, `${error}`);
+      }
+      // What it says itself is not a fault of the instance.
+      work.then((result) => (resolve(result), this.#end(number)), (error) => this.#end(number, `${error}`));
     });
   }
 
   /** Takes no more requests, and has the one that it stopped at answered. */
   stop(number, message) {
     if (serving === this) serving = undefined;
+    if (!this.#waiting.has(number)) console.error(`ERROR ${message}`);
+    this.#end(number, message);
+  }
+
+  /** The number of what it stopped at without saying so; 0 if it did not. */
+  stoppedAt() {
+    const number = this.exports.polled();
+    return this.#waiting.has(number) ? number : 0;
+  }
+
+  /** Nothing more is to come for a number; if it failed, its fallback says what is answered. */
+  #end(number, failure) {
     const fallback = this.#waiting.get(number);
     this.#waiting.delete(number);
+    if (this.#waiting.size === 0) live.delete(this);
     // Not from within the panic, of which the instance is not yet done.
-    if (fallback) queueMicrotask(() => fallback(message));
-    else console.error(`ERROR ${message}`);
+    if (fallback && failure !== undefined) queueMicrotask(() => fallback(failure));
   }
 }
 
-// What is not caught anywhere: the instance stopped without having the time to say so.
-addEventListener("error", ({ error }) => serving?.stop(serving.exports.polled(), `${error}`));
+// What is not caught anywhere: an instance stopped in the middle of something, without having the
+// time to say so. After a panic, of which it has said so, nothing waits under that number any more.
+addEventListener("error", ({ error }) => {
+  for (const program of live) {
+    const number = program.stoppedAt();
+    if (number !== 0) return program.stop(number, `${error}`);
+  }
+});
 
 function current() {
   return (serving ??= new Program());

@@ -31,7 +31,8 @@ cargo xtask worker dev [--port N] [--demo] [--persist [DIR]]
                                                           run it in workerd, on a database of its own
 cargo xtask worker test                                   what must hold of it in workerd
 cargo xtask worker migrate --local [DIR]                  bring the database that `dev --persist` keeps up to date
-cargo xtask worker migrate --remote [--dry-run]           tables, columns and indexes of the one on Cloudflare
+cargo xtask worker migrate --remote [--dry-run]           add what the one on Cloudflare lacks; it rewrites no rows that
+                                                          older definitions wrote, and drops nothing
 cargo xtask worker deploy [--dry-run]                     build it and bring it to Cloudflare
 cargo xtask worker size                                   its size, and what it costs to start";
 

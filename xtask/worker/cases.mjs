@@ -12,11 +12,12 @@ const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
 const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
 
 export const cases = {
-  async nothing_is_ready_before_the_migrations({ ask, refused }) {
+  async nothing_is_ready_before_the_migrations({ ask, refused, scheduled }) {
     assert.deepEqual((await ask("GET", "/health")).json, { status: "ok" });
     refused(await ask("GET", "/ready"), 503, "unavailable");
     refused(await ask("GET", "/api/posts"), 503, "unavailable");
     refused(await ask("POST", "/api/authors", { token: true, body: { fields: { name: "A" } } }), 503, "unavailable");
+    assert.notEqual((await scheduled()).outcome, "ok", "what could not be recorded is told");
   },
 
   async migrations_make_it_ready({ ask, chore, loadDemo }) {
@@ -114,6 +115,15 @@ export const cases = {
       assert.equal(status, 413);
       assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
     }
+  },
+
+  async a_body_that_stops_arriving_is_given_up({ ask, base, token }) {
+    const headers = { "content-type": "application/json", "content-length": 100, authorization: `Bearer ${token}` };
+    const before = Date.now();
+    const { status } = await send(base, { headers, body: '{"fields": ' });
+    assert.equal(status, 400);
+    assert.ok(Date.now() - before < 25_000, "in its time");
+    assert.equal((await ask("GET", "/api/posts?limit=1")).status, 200);
   },
 
   async a_panic_is_answered_and_the_isolate_goes_on(world) {
@@ -249,14 +259,22 @@ export const cases = {
   },
 
   async a_deployment_that_is_wrong_says_so_in_its_log({ host, ask, refused, log }) {
-    const workerd = host({ STRATUS_ADMIN_TOKEN: "short" });
-    try {
-      const answer = await ask("GET", "/api/posts", { at: await workerd.ready });
-      refused(answer, 500, "internal");
-      assert.ok(!answer.text.includes("STRATUS"));
-      assert.ok(log().includes("the secret STRATUS_ADMIN_TOKEN can't be used"));
-    } finally {
-      await workerd.dispose();
+    const wrong = [
+      [{ STRATUS_ADMIN_TOKEN: "short" }, "the secret STRATUS_ADMIN_TOKEN can't be used"],
+      [{ STRATUS_ADMIN_TOKEN: { get: "in a store" } }, "it is not a text; set it with `wrangler secret put STRATUS_ADMIN_TOKEN`"],
+      [{ STRATUS_TENANTS: { "blog.example": "blog" } }, "STRATUS_TENANTS can't be used: it is not a text"],
+      [{ STRATUS_LOG: "verbose" }, "STRATUS_LOG can't be used"],
+    ];
+    for (const [bindings, words] of wrong) {
+      const workerd = host(bindings);
+      try {
+        const answer = await ask("GET", "/api/posts", { at: await workerd.ready });
+        refused(answer, 500, "internal");
+        assert.ok(!answer.text.includes("STRATUS"));
+        assert.ok(log().includes(words), words);
+      } finally {
+        await workerd.dispose();
+      }
     }
   },
 

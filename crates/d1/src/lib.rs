@@ -41,6 +41,7 @@ pub use database::D1Database;
 pub use entropy::WorkerEntropy;
 pub use exchange::{Incoming, MalformedRequest, request_of_worker, response_for_worker};
 pub use key_value::WorkersKeyValue;
+pub use sql::{Effect, effect};
 
 #[cfg(all(target_family = "wasm", target_feature = "atomics"))]
 compile_error!("`SendFuture` is only sound while a Worker is single-threaded");

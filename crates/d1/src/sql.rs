@@ -7,7 +7,7 @@ use stratus_storage::{Error, Result};
 
 /// Whether running something again could do harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// It only reads.
     Reads,
     /// It writes, or may.
@@ -29,7 +29,7 @@ const READING_PRAGMAS: [&str; 10] = [
 ];
 
 /// What a statement does, judged by its words. In doubt it writes.
-pub(crate) fn effect(sql: &str) -> Effect {
+pub fn effect(sql: &str) -> Effect {
     let mut words = words(sql);
     let is = |word: &str, options: &[&str]| options.iter().any(|it| word.eq_ignore_ascii_case(it));
     let reads = match words.next() {

@@ -353,8 +353,9 @@ impl<'a> Walk<'a> {
             }
         };
         let beyond = if self.more { self.last } else { self.stopped_at };
-        let encode = |cursor: Option<Cursor>| cursor.map(|it| it.encode(key, &self.query.fingerprint));
-        let (mut next, mut prev) = (encode(beyond), encode(behind));
+        let encode =
+            |cursor: Option<Cursor>| cursor.map(|it| it.encode(key, &self.query.fingerprint)).transpose();
+        let (mut next, mut prev) = (encode(beyond)?, encode(behind)?);
         let mut documents = self.documents;
         if self.reversed {
             documents.reverse();

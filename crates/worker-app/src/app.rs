@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, rc::Rc, sync::Arc};
 
 use axum::{body::Body, response::Response};
-use stratus_api::{Api, ApiParts, DEFAULT_BODY_LIMIT};
+use stratus_api::{Api, ApiParts, DEFAULT_BODY_LIMIT, timeout_response};
 use stratus_d1::{D1Database, WorkerClock, WorkerEntropy};
 use stratus_document::{CursorKey, DocumentsService, Registry};
 use stratus_storage::{Clock, Database, Entropy};
@@ -14,6 +14,7 @@ use crate::{
     config::{self, Misconfigured},
     gate::GatedDatabase,
     log,
+    patience::{in_time, patient},
     schema::Schema,
 };
 
@@ -68,7 +69,7 @@ impl Ports {
 
 impl App {
     fn build(env: &Env) -> Result<Self, Misconfigured> {
-        log::start(config::level(env));
+        log::start(config::level(env)?);
         // It comes with the first answer of the database.
         let key = CursorKey::awaited();
         let ports = Ports::new(env, key.clone())?;
@@ -94,23 +95,36 @@ impl App {
         Ok(Self { api, ports, database })
     }
 
-    /// Answers a request.
+    /// Answers a request, in its time.
     pub(crate) async fn serve(&self, request: http::Request<Body>) -> Response {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        if let Some(answer) = in_time(self.answer(request.map(patient))).await {
+            return answer;
+        }
+        let answer = timeout_response(&*self.ports.clock, &*self.ports.entropy);
+        let request_id = answer.headers().get("x-request-id").and_then(|it| it.to_str().ok());
+        tracing::warn!(%method, path = uri.path(), request_id, "a request took too long");
+        answer
+    }
+
+    async fn answer(&self, request: http::Request<Body>) -> Response {
         #[cfg(feature = "trials")]
         if let Some(answer) = crate::trials::run(request.uri()).await {
             return answer;
         }
         let schema = &self.ports.schema;
         if !schema.is_fit() && must_know_first(request.uri()) {
-            // What it finds out is kept there; if it fails, so does the query behind it.
-            let _ = schema.look().await;
+            // What it finds out is kept there. Without a key a cursor is answered 503.
+            if let Err(error) = schema.look().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a look failed");
+            }
         }
         self.api.serve(request).await
     }
 
-    /// Does what is due from time to time.
-    pub(crate) async fn tick(&self) {
-        chores::record_windows(&self.ports, &*self.database).await;
+    /// Does what is due from time to time, or says why it could not.
+    pub(crate) async fn tick(&self) -> Result<(), String> {
+        chores::record_windows(&self.ports, &*self.database).await
     }
 
     /// Brings the database up to date, and says what that took.
@@ -123,9 +137,22 @@ impl App {
 /// tells it, and a cursor is read with the key that is kept in the database.
 fn must_know_first(uri: &http::Uri) -> bool {
     let names_cursor = |query: &str| {
-        query.split('&').any(|it| ["after", "before"].contains(&it.split('=').next().unwrap_or_default()))
+        let mut names = query.split('&').map(|it| decode(it.split('=').next().unwrap_or_default()));
+        names.any(|it| it == b"after" || it == b"before")
     };
     uri.path() == "/ready" || uri.query().is_some_and(names_cursor)
+}
+
+/// What a percent-encoded name says.
+fn decode(name: &str) -> Vec<u8> {
+    let (mut bytes, mut rest) = (Vec::new(), name.as_bytes());
+    while let [first, tail @ ..] = rest {
+        let encoded = tail.get(..2).filter(|_| *first == b'%').and_then(|it| std::str::from_utf8(it).ok());
+        let decoded = encoded.and_then(|it| u8::from_str_radix(it, 16).ok());
+        bytes.push(decoded.unwrap_or(*first));
+        rest = if decoded.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -138,6 +165,9 @@ mod tests {
         assert!(check("https://a.example/ready"));
         assert!(check("/api/posts?limit=2&after=x"));
         assert!(check("/api/posts?before=x"));
+        assert!(check("/api/posts?limit=2&%61fter=x"));
+        assert!(check("/api/posts?%62e%66ore=x"));
+        assert!(!check("/api/posts?%"));
         assert!(!check("/api/posts?limit=2"));
         assert!(!check("/api/posts/slug/after"));
     }

@@ -61,14 +61,18 @@ fn part(name: &str, kind: &str, definition: &str, add: &str) -> Json {
 }
 
 /// Records what is due. Reads don't depend on it, and the next one begins where this one stopped.
-pub(crate) async fn record_windows(ports: &Ports, database: &dyn Database) {
-    match sweep(database, &ports.registry, &*ports.clock, &*ports.entropy).await {
-        Ok(Swept { opened, closed }) => tracing::info!(opened, closed, "publish windows recorded"),
-        Err(error) => {
-            let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "publish windows could not be recorded");
-        }
-    }
+///
+/// # Errors
+///
+/// What went wrong, for people.
+pub(crate) async fn record_windows(ports: &Ports, database: &dyn Database) -> Result<(), String> {
+    let swept = sweep(database, &ports.registry, &*ports.clock, &*ports.entropy).await;
+    let Swept { opened, closed } = swept.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "publish windows could not be recorded");
+        format!("publish windows could not be recorded: {}", explain(&error))
+    })?;
+    tracing::info!(opened, closed, "publish windows recorded");
+    Ok(())
 }
 
 /// An error with its causes.
@@ -81,4 +85,39 @@ fn explain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use stratus_document::CursorKey;
+    use stratus_sqlite::{SqliteDatabase, SqliteOptions};
+    use stratus_storage::{Clock, Entropy};
+    use stratus_testkit::{SeededEntropy, SettableClock};
+
+    use super::*;
+    use crate::{collections, schema::Schema};
+
+    #[tokio::test]
+    async fn what_could_not_be_recorded_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("stratus.db");
+        let d1: Arc<dyn Database> = Arc::new(SqliteDatabase::open(file, SqliteOptions::default()).unwrap());
+        let clock: Arc<dyn Clock> = Arc::new(SettableClock::new(1_790_000_000_000));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(1));
+        let registry = Arc::new(collections::registry().unwrap());
+        let schema = Schema::new(
+            Arc::clone(&d1),
+            Arc::clone(&registry),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            CursorKey::awaited(),
+        );
+        let ports = Ports { d1, clock, entropy, registry, schema: Arc::new(schema) };
+        let said = record_windows(&ports, &*ports.d1).await.unwrap_err();
+        assert!(said.starts_with("publish windows could not be recorded: "), "{said}");
+        migrate(&ports).await.unwrap();
+        record_windows(&ports, &*ports.d1).await.unwrap();
+    }
 }

@@ -2,7 +2,10 @@
 
 use stratus_document::{CollectionDefinition, Registry};
 
+#[cfg(not(feature = "trials"))]
 use crate::definitions::DEFINITIONS;
+#[cfg(feature = "trials")]
+use crate::trials::DEFINITIONS;
 
 /// The registry of the definitions that are compiled in.
 ///

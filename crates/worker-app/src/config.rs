@@ -3,7 +3,7 @@
 use std::fmt;
 
 use stratus_api::{AdminToken, Authenticator, Tenants};
-use worker::Env;
+use worker::{Env, js_sys::Reflect};
 
 /// The name of the database's binding.
 const DATABASE: &str = "DB";
@@ -41,7 +41,8 @@ pub(crate) fn database(env: &Env) -> Result<worker::D1Database, Misconfigured> {
 
 /// Who may sign in. Without the secret nobody can.
 pub(crate) fn authenticator(env: &Env) -> Result<Authenticator, Misconfigured> {
-    let Some(token) = text(env, ADMIN_TOKEN) else { return Ok(Authenticator::anonymous_only()) };
+    let cure = "wrangler secret put STRATUS_ADMIN_TOKEN";
+    let Some(token) = text(env, ADMIN_TOKEN, cure)? else { return Ok(Authenticator::anonymous_only()) };
     match AdminToken::new(token) {
         Ok(token) => Ok(Authenticator::with_admin(&token)),
         Err(error) => Err(Misconfigured(format!("the secret {ADMIN_TOKEN} can't be used: {error}"))),
@@ -50,16 +51,49 @@ pub(crate) fn authenticator(env: &Env) -> Result<Authenticator, Misconfigured> {
 
 /// Which tenant a host belongs to.
 pub(crate) fn tenants(env: &Env) -> Result<Tenants, Misconfigured> {
-    let Some(text) = text(env, TENANTS) else { return Ok(Tenants::single()) };
+    let cure = "STRATUS_TENANTS = '{\"blog.example\":\"blog\"}' under [vars]";
+    let Some(text) = text(env, TENANTS, cure)? else { return Ok(Tenants::single()) };
     Tenants::by_host(&text).map_err(|error| Misconfigured(format!("{TENANTS} can't be used: {error}")))
 }
 
 /// The least severe that is logged: `error`, `warn`, `info`, `debug` or `trace`.
-pub(crate) fn level(env: &Env) -> tracing::Level {
-    text(env, LOG).and_then(|it| it.parse().ok()).unwrap_or(tracing::Level::WARN)
+pub(crate) fn level(env: &Env) -> Result<tracing::Level, Misconfigured> {
+    level_of(text(env, LOG, "STRATUS_LOG = \"warn\" under [vars]")?.as_deref())
 }
 
-/// A variable or a secret; one that is empty counts as none.
-fn text(env: &Env, name: &str) -> Option<String> {
-    env.var(name).ok().map(|it| it.to_string()).filter(|it| !it.is_empty())
+fn level_of(text: Option<&str>) -> Result<tracing::Level, Misconfigured> {
+    let Some(text) = text else { return Ok(tracing::Level::WARN) };
+    let why = |_| {
+        Misconfigured(format!("{LOG} can't be used: it is `error`, `warn`, `info` or `debug`, not {text:?}"))
+    };
+    text.parse().map_err(why)
+}
+
+/// A variable or a secret; one that is empty counts as none. What is there and is no text is wrong:
+/// whoever has set it believes that it holds.
+fn text(env: &Env, name: &str, cure: &str) -> Result<Option<String>, Misconfigured> {
+    let value = Reflect::get(env, &name.into()).unwrap_or_default();
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    match value.as_string() {
+        Some(text) => Ok(Some(text).filter(|it| !it.is_empty())),
+        None => Err(Misconfigured(format!("{name} can't be used: it is not a text; set it with `{cure}`"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_one_or_refused() {
+        assert_eq!(level_of(None).unwrap(), tracing::Level::WARN);
+        assert_eq!(level_of(Some("debug")).unwrap(), tracing::Level::DEBUG);
+        let said = level_of(Some("verbose")).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "STRATUS_LOG can't be used: it is `error`, `warn`, `info` or `debug`, not \"verbose\""
+        );
+    }
 }

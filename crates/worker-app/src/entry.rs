@@ -46,17 +46,14 @@ pub async fn fetch(number: u32, request: Request, env: Env) -> Result<Response, 
 ///
 /// # Errors
 ///
-/// What has to be corrected in the deployment.
+/// What went wrong, for people: the platform counts the event as failed.
 #[wasm_bindgen(
     wasm_bindgen = worker::wasm_bindgen,
     wasm_bindgen_futures = worker::wasm_bindgen_futures,
     js_sys = worker::js_sys
 )]
 pub async fn tick(number: u32, env: Env) -> Result<(), JsValue> {
-    let work = async {
-        app::of_isolate(&env).map_err(|it| it.to_string())?.tick().await;
-        Ok::<_, String>(())
-    };
+    let work = async { app::of_isolate(&env).map_err(|it| it.to_string())?.tick().await };
     Watched::new(number, work).await.map_err(JsValue::from)
 }
 

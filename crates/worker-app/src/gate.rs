@@ -1,6 +1,6 @@
 //! The database as the API has it: its first query also asks whether the schema is fit.
 //!
-//! Once it is known to be, calls pass unchanged. A read that found something missing is repeated
+//! Once it is known to be, calls pass unchanged. A read that failed of something missing is repeated
 //! when that is there; a write only when nothing of it was run.
 
 #[cfg(test)]
@@ -9,6 +9,7 @@ mod tests;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use stratus_d1::{Effect, effect};
 use stratus_storage::{Consistency, Database, Error, Limits, Result, Rows, Session, Statement};
 
 use crate::schema::{Fitness, Looks, Schema};
@@ -73,7 +74,7 @@ impl Session for GatedSession {
             }
             return self.session().batch(statements).await;
         }
-        if statements.iter().all(|it| it.sql.trim_start().starts_with("SELECT")) {
+        if statements.iter().all(|it| effect(&it.sql) == Effect::Reads) {
             self.read(statements).await
         } else {
             self.write(statements).await
@@ -92,7 +93,7 @@ impl GatedSession {
 
     /// Adds what is missing, of which `error` spoke.
     async fn make_fit(&self, error: Error) -> Result<()> {
-        match self.schema.make_fit().await? {
+        match self.schema.make_fit().await {
             Fitness::LeftToMigrate => Err(error),
             Fitness::Fit => {
                 self.renew();
@@ -111,13 +112,9 @@ impl GatedSession {
         let all = [std::slice::from_ref(&self.schema.looks().look), statements].concat();
         match self.session().batch(&all).await {
             Ok(mut results) => {
-                let look = results.remove(0);
-                let was_fit = !is_missing(&look)?;
-                if self.schema.learn(&look).await? == Fitness::LeftToMigrate || was_fit {
-                    // What could be read without what is missing is right.
-                    return Ok(results);
-                }
-                self.renew();
+                self.schema.learn(&results.remove(0)).await;
+                // What could be read without what is missing is right.
+                return Ok(results);
             }
             Err(error @ Error::MissingSchema { .. }) => self.make_fit(error).await?,
             Err(error) => return Err(error),
@@ -133,9 +130,7 @@ impl GatedSession {
             Ok(mut results) => {
                 let look = results.drain(..2).next_back().unwrap_or_default();
                 // The write is there, whatever becomes of what was learnt.
-                if let Err(error) = self.schema.learn(&look).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a look was in vain");
-                }
+                self.schema.learn(&look).await;
                 return Ok(results);
             }
             Err(error @ Error::MissingSchema { .. }) => self.make_fit(error).await?,
@@ -147,8 +142,4 @@ impl GatedSession {
         }
         self.session().batch(statements).await
     }
-}
-
-fn is_missing(look: &Rows) -> Result<bool> {
-    look.first().map_or(Ok(true), |row| Ok(row.integer(0)? > 0))
 }

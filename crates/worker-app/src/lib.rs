@@ -17,10 +17,12 @@ mod app;
 mod chores;
 mod collections;
 mod config;
+#[cfg(not(feature = "trials"))]
 mod definitions;
 mod entry;
 mod gate;
 mod log;
+mod patience;
 mod schema;
 #[cfg(feature = "trials")]
 mod trials;

@@ -49,6 +49,8 @@ pub(crate) struct Schema {
     is_fit: AtomicBool,
     /// Until when what is missing is somebody else's to add.
     left_until: AtomicI64,
+    /// Until when a failure is known to whoever reads the log.
+    told_until: AtomicI64,
 }
 
 impl fmt::Debug for Schema {
@@ -71,7 +73,7 @@ pub(crate) struct Looks {
 pub(crate) enum Fitness {
     /// Nothing is missing.
     Fit,
-    /// It takes longer than a request may wait: `cargo xtask worker migrate` does it.
+    /// It takes longer than a request may wait, or it failed: `cargo xtask worker migrate` does it.
     LeftToMigrate,
 }
 
@@ -90,8 +92,9 @@ impl Schema {
         key: CursorKey,
     ) -> Self {
         let looks = Looks::of(&registry);
-        let (is_fit, left_until) = (AtomicBool::new(false), AtomicI64::new(Timestamp::MIN));
-        Self { database, registry, clock, entropy, key, looks, is_fit, left_until }
+        let long_ago = || AtomicI64::new(Timestamp::MIN);
+        let (is_fit, left_until, told_until) = (AtomicBool::new(false), long_ago(), long_ago());
+        Self { database, registry, clock, entropy, key, looks, is_fit, left_until, told_until }
     }
 
     /// Whether it is known that nothing is missing.
@@ -107,43 +110,66 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// Those of the storage.
+    /// Those of the look itself.
     pub(crate) async fn look(&self) -> Result<Fitness> {
         match self.database.session(Consistency::Any).query(&self.looks.look).await {
-            Ok(rows) => self.learn(&rows).await,
-            Err(Error::MissingSchema { .. }) => self.make_fit().await,
+            Ok(rows) => Ok(self.learn(&rows).await),
+            Err(Error::MissingSchema { .. }) => Ok(self.make_fit().await),
             Err(error) => Err(error),
         }
     }
 
-    /// Takes in what a look has shown; adds what is missing.
-    ///
-    /// # Errors
-    ///
-    /// Those of the storage.
-    pub(crate) async fn learn(&self, rows: &Rows) -> Result<Fitness> {
-        let Some(row) = rows.first() else { return self.make_fit().await };
-        if row.integer(0)? > 0 {
-            return self.make_fit().await;
+    /// Takes in what a look has shown; adds what is missing. A failure is for the log: whoever has
+    /// read or written beside the look has its results.
+    pub(crate) async fn learn(&self, look: &Rows) -> Fitness {
+        match self.take_in(look).await {
+            Ok(Fitness::Fit) => {
+                self.is_fit.store(true, Ordering::Release);
+                Fitness::Fit
+            }
+            Ok(Fitness::LeftToMigrate) => self.make_fit().await,
+            Err(error) => {
+                self.tell(&error);
+                Fitness::LeftToMigrate
+            }
         }
-        self.learn_key(&row).await?;
-        self.is_fit.store(true, Ordering::Release);
-        Ok(Fitness::Fit)
     }
 
-    /// Adds what is missing, wherever it was noticed.
-    ///
-    /// # Errors
-    ///
-    /// Those of the storage: [`Error::MissingSchema`] where the migrations themselves are missing.
-    pub(crate) async fn make_fit(&self) -> Result<Fitness> {
+    /// Adds what is missing, wherever it was noticed. What fails is not tried again for a while:
+    /// what it fails of, such as two documents with one unique value, is the same for each request.
+    pub(crate) async fn make_fit(&self) -> Fitness {
         let now = self.clock.now();
         if now < self.left_until.load(Ordering::Relaxed) {
+            return Fitness::LeftToMigrate;
+        }
+        let added = self.add().await;
+        if let Err(error) = &added {
+            self.tell(error);
+        }
+        let fitness = added.unwrap_or(Fitness::LeftToMigrate);
+        if fitness == Fitness::LeftToMigrate {
+            self.left_until.store(now + PATIENCE, Ordering::Relaxed);
+        }
+        self.is_fit.store(fitness == Fitness::Fit, Ordering::Release);
+        fitness
+    }
+
+    async fn take_in(&self, look: &Rows) -> Result<Fitness> {
+        let row =
+            look.first().ok_or_else(|| Error::Unexpected { what: "a look shows one row".to_owned() })?;
+        // Lists are answered while something is missing, and their cursors need it.
+        let key = self.learn_key(&row).await;
+        if row.integer(0)? > 0 {
+            if let Err(error) = key {
+                self.tell(&error);
+            }
             return Ok(Fitness::LeftToMigrate);
         }
+        key.map(|()| Fitness::Fit)
+    }
+
+    async fn add(&self) -> Result<Fitness> {
         if self.is_much().await? {
-            self.left_until.store(now + PATIENCE, Ordering::Relaxed);
-            self.is_fit.store(false, Ordering::Release);
             let cure = "`cargo xtask worker migrate --remote` builds them";
             tracing::error!(cure, "indexes are missing, and there are too many documents to build them now");
             return Ok(Fitness::LeftToMigrate);
@@ -151,13 +177,20 @@ impl Schema {
         let installed = install(&*self.database, &*self.clock, &self.registry).await.map_err(explain)?;
         let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
         tracing::warn!(columns, indexes, "added what the collections need");
-        let rows = self.database.session(Consistency::Primary).query(&self.looks.look).await?;
-        match rows.first() {
-            Some(row) => self.learn_key(&row).await?,
-            None => return Err(Error::Unexpected { what: "a look shows one row".to_owned() }),
+        let look = self.database.session(Consistency::Primary).query(&self.looks.look).await?;
+        self.take_in(&look).await
+    }
+
+    /// Puts into the log, once in a while, why the schema isn't fit.
+    fn tell(&self, error: &Error) {
+        let now = self.clock.now();
+        if now < self.told_until.load(Ordering::Relaxed) {
+            return;
         }
-        self.is_fit.store(true, Ordering::Release);
-        Ok(Fitness::Fit)
+        self.told_until.store(now + PATIENCE, Ordering::Relaxed);
+        let cure = "correct what the error names, then `cargo xtask worker migrate --remote`";
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, cure, "the database can't be made fit for the collections");
     }
 
     /// Whether indexes are missing over more rows than a request can wait for.

@@ -8,6 +8,14 @@ use stratus_d1::WorkerEntropy;
 use stratus_storage::Entropy as _;
 use worker::Delay;
 
+/// What the trials are made with, whichever collections are deployed: those of the demo.
+pub(crate) const DEFINITIONS: &[(&str, &str)] = &[
+    ("authors.json", include_str!("../../../fixtures/demo/collections/authors.json")),
+    ("categories.json", include_str!("../../../fixtures/demo/collections/categories.json")),
+    ("comments.json", include_str!("../../../fixtures/demo/collections/comments.json")),
+    ("posts.json", include_str!("../../../fixtures/demo/collections/posts.json")),
+];
+
 thread_local! {
     static INSTANCE: Cell<u32> = const { Cell::new(0) };
 }

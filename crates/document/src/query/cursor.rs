@@ -13,7 +13,7 @@ use std::{
 use aes_siv::{KeyInit, siv::Aes128Siv};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::Value as Json;
-use stratus_storage::{Entropy, MAX_SAFE_INTEGER, Value, parse_uuid};
+use stratus_storage::{Entropy, Error, MAX_SAFE_INTEGER, Value, parse_uuid};
 
 use crate::{
     error::{DocumentError, Result},
@@ -35,7 +35,7 @@ impl CursorKey {
     }
 
     /// A key that comes with the first answer of the database, for programs that may not ask before.
-    /// Until it is [given](Self::give) every cursor is wrong, and none can be made.
+    /// Until it is [given](Self::give) whatever needs a cursor is unavailable.
     pub fn awaited() -> Self {
         Self(Arc::default())
     }
@@ -58,18 +58,33 @@ impl CursorKey {
     }
 
     /// Encrypts a payload for whoever asks the same again.
-    pub(crate) fn seal(&self, about: &str, payload: &[u8]) -> String {
-        let key = self.bytes().copied();
-        let sealed = key.and_then(|it| Aes128Siv::new(&it.into()).encrypt([about.as_bytes()], payload).ok());
-        // It fails for texts beyond memory only; then nothing goes on from here.
-        Base64UrlUnpadded::encode_string(&sealed.unwrap_or_default())
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] while the key is awaited.
+    pub(crate) fn seal(&self, about: &str, payload: &[u8]) -> Result<String> {
+        let sealed = Aes128Siv::new(&self.there()?.into()).encrypt([about.as_bytes()], payload);
+        // It fails for texts beyond memory only.
+        let what = || Error::TooLarge { what: "the place in a list".to_owned() };
+        Ok(Base64UrlUnpadded::encode_string(&sealed.map_err(|_| what())?))
     }
 
     /// Decrypts what [`seal`](Self::seal) made about the same thing.
-    pub(crate) fn open(&self, about: &str, text: &str) -> Option<Vec<u8>> {
-        let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten()?;
-        let key = self.bytes().copied()?;
-        Aes128Siv::new(&key.into()).decrypt([about.as_bytes()], &sealed).ok()
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::BadCursor`] for anything else, [`Error::Unavailable`] while the key is
+    /// awaited.
+    pub(crate) fn open(&self, about: &str, text: &str) -> Result<Vec<u8>> {
+        let mut cipher = Aes128Siv::new(&self.there()?.into());
+        let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten();
+        let opened = sealed.and_then(|it| cipher.decrypt([about.as_bytes()], &it).ok());
+        opened.ok_or(DocumentError::BadCursor)
+    }
+
+    fn there(&self) -> Result<[u8; 32]> {
+        let missing = || Error::Unavailable { reason: "the key of cursors has not come yet".to_owned() };
+        Ok(self.bytes().copied().ok_or_else(missing)?)
     }
 }
 
@@ -89,7 +104,7 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn encode(&self, key: &CursorKey, fingerprint: &str) -> String {
+    pub(crate) fn encode(&self, key: &CursorKey, fingerprint: &str) -> Result<String> {
         let mut list: Vec<Json> = self.values.iter().map(to_json).collect();
         list.push(Json::from(self.id.as_str()));
         key.seal(fingerprint, Json::Array(list).to_string().as_bytes())
@@ -101,7 +116,7 @@ impl Cursor {
         fingerprint: &str,
         keys: &[(Key, Direction)],
     ) -> Result<Self> {
-        let payload = key.open(fingerprint, text).ok_or(DocumentError::BadCursor)?;
+        let payload = key.open(fingerprint, text)?;
         let mut list: Vec<Json> = serde_json::from_slice(&payload).map_err(|_| DocumentError::BadCursor)?;
         let id = list.pop().and_then(|it| it.as_str().map(str::to_owned));
         let id = id.filter(|it| parse_uuid(it).is_ok()).ok_or(DocumentError::BadCursor)?;
@@ -137,5 +152,23 @@ fn from_json(json: &Json, key: &Key) -> Option<Value> {
             None => number.as_f64().map(Value::Real),
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_key_a_cursor_is_neither_wrong_nor_empty() {
+        let waits = |error| matches!(error, DocumentError::Storage(Error::Unavailable { .. }));
+        let known = CursorKey::new([7; 32]);
+        let cursor = known.seal("a list", b"[]").unwrap();
+        let key = CursorKey::awaited();
+        assert!(key.seal("a list", b"[]").is_err_and(waits));
+        assert!(key.open("a list", &cursor).is_err_and(waits));
+        key.give([7; 32]);
+        assert_eq!(key.open("a list", &cursor).unwrap(), b"[]");
+        assert!(matches!(key.open("another list", &cursor), Err(DocumentError::BadCursor)));
     }
 }

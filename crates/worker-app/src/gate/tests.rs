@@ -1,6 +1,6 @@
 //! Isolates that wake up over databases in every state.
 
-use stratus_document::{CursorKey, Registry, install};
+use stratus_document::{CollectionDefinition, CursorKey, Registry, install};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply, split};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_testkit::{CountingDatabase, SeededEntropy, SettableClock};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::{chores, collections};
+use crate::chores;
 
 const NOW: i64 = 1_790_000_000_000;
 
@@ -24,6 +24,7 @@ struct Isolate {
     counted: Arc<CountingDatabase>,
     schema: Arc<Schema>,
     key: CursorKey,
+    clock: Arc<SettableClock>,
 }
 
 impl World {
@@ -44,8 +45,17 @@ impl World {
     }
 
     fn empty() -> Self {
-        let registry = Arc::new(collections::registry().unwrap());
-        Self { folder: tempfile::tempdir().unwrap(), registry }
+        Self { folder: tempfile::tempdir().unwrap(), registry: Arc::new(demo()) }
+    }
+
+    /// With two documents that have one value in a field that the collection wants unique.
+    async fn with_twins() -> Self {
+        let definition = r#"{"name": "things", "fields": {"code": {"type": "text", "unique": true}}}"#;
+        let definition = CollectionDefinition::parse(definition).unwrap();
+        let mut world = Self::migrated().await;
+        world.registry = Arc::new(Registry::new(vec![definition]).unwrap());
+        world.fill_with("things", r#"{"code":"a"}"#, 2).await;
+        world
     }
 
     fn open(&self) -> Arc<dyn Database> {
@@ -56,15 +66,16 @@ impl World {
     fn isolate(&self, seed: u64) -> Isolate {
         let counted = Arc::new(CountingDatabase::new(self.open()));
         let key = CursorKey::awaited();
+        let clock = Arc::new(SettableClock::new(NOW));
         let schema = Arc::new(Schema::new(
             counted.clone(),
             Arc::clone(&self.registry),
-            Arc::new(SettableClock::new(NOW)),
+            clock.clone(),
             Arc::new(SeededEntropy::new(seed)),
             key.clone(),
         ));
         let database = Arc::new(GatedDatabase::new(counted.clone(), Arc::clone(&schema)));
-        Isolate { database, counted, schema, key }
+        Isolate { database, counted, schema, key, clock }
     }
 
     /// A read that an index of a collection serves.
@@ -84,16 +95,28 @@ impl World {
     }
 
     async fn fill(&self, rows: u32) {
+        self.fill_with("posts", "{}", rows).await;
+    }
+
+    async fn fill_with(&self, collection: &str, data: &str, rows: u32) {
         let types = "INSERT INTO document_types (id, display_name, schema, schema_version, created_at, updated_at) \
-             VALUES ('posts', '', '{}', 1, 1, 1)";
+             VALUES (?1, '', '{}', 1, 1, 1)";
         let fill = "INSERT INTO documents (id, root_id, type_id, tenant_id, is_current_draft, is_published, \
              type_version, version_number, revision, created_at, updated_at, data) \
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-             SELECT 'r' || i, 'r' || i, 'posts', 'default', 1, 0, 1, 1, 1, 1, 1, '{}' FROM n";
-        let fill = Statement::new(fill, vec![rows.into()]);
-        let batch = [Statement::bare(types), fill];
+             SELECT 'r' || i, 'r' || i, ?2, 'default', 1, 0, 1, 1, 1, 1, 1, ?3 FROM n";
+        let fill = Statement::new(fill, vec![rows.into(), collection.into(), data.into()]);
+        let batch = [Statement::new(types, vec![collection.into()]), fill];
         self.open().session(Consistency::Primary).batch(&batch).await.unwrap();
     }
+}
+
+/// The collections of the demo, whichever ones are compiled in.
+fn demo() -> Registry {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/demo/collections");
+    let files = std::fs::read_dir(folder).unwrap();
+    let parse = |path| CollectionDefinition::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    Registry::new(files.map(|it| parse(it.unwrap().path())).collect::<Vec<_>>()).unwrap()
 }
 
 fn note(key: &str) -> Statement {
@@ -174,8 +197,9 @@ async fn what_takes_long_is_left_to_migrate() {
     let isolate = world.isolate(1);
     world.fill(10_001).await;
     let session = isolate.database.session(Consistency::Any);
-    // What needs no index is answered; what needs one waits, and so does every write.
+    // What needs no index is answered, cursors included; what needs one waits, and so does every write.
     session.query(&Statement::bare("SELECT 1 AS one")).await.unwrap();
+    assert!(isolate.key.bytes().is_some());
     let failed = session.query(&world.list()).await.unwrap_err();
     assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
     let failed = session.batch(&[note("a")]).await.unwrap_err();
@@ -183,6 +207,43 @@ async fn what_takes_long_is_left_to_migrate() {
     assert_eq!(world.number("SELECT count(*) AS n FROM settings WHERE category = 'note'").await, 0);
     assert_eq!(world.number("SELECT count(*) AS n FROM schema_state").await, 0);
     assert!(!isolate.schema.is_fit());
+}
+
+#[tokio::test]
+async fn what_cannot_be_added_is_left_to_somebody_and_not_tried_by_each_request() {
+    let world = World::with_twins().await;
+    let isolate = world.isolate(1);
+    let one = Statement::bare("SELECT 1 AS one");
+    let session = isolate.database.session(Consistency::Any);
+    session.query(&one).await.unwrap();
+    assert!(isolate.counted.reset().round_trips > 3, "it was tried");
+    for _ in 0..3 {
+        session.query(&one).await.unwrap();
+        let with = Statement::bare("-- a comment\nWITH n AS (SELECT 1 AS one) SELECT one FROM n");
+        session.batch(&[one.clone(), with]).await.unwrap();
+        let failed = session.batch(&[note("a")]).await.unwrap_err();
+        assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
+        assert_eq!(isolate.counted.reset().round_trips, 3, "nothing but the calls themselves");
+    }
+    assert!(!isolate.schema.is_fit() && isolate.key.bytes().is_some());
+    // Somebody makes them differ; the isolate finds out by itself.
+    let cure = Statement::bare("UPDATE documents SET data = '{\"code\":\"b\"}' WHERE root_id = 'r2'");
+    world.open().session(Consistency::Primary).batch(&[cure]).await.unwrap();
+    isolate.clock.advance(10_001);
+    session.batch(&[note("a")]).await.unwrap();
+    assert!(isolate.schema.is_fit());
+}
+
+#[tokio::test]
+async fn a_damaged_key_of_cursors_costs_nothing_else() {
+    let world = World::fit().await;
+    let damage = Statement::bare("UPDATE settings SET value = '\"short\"' WHERE key = 'cursor_key'");
+    world.open().session(Consistency::Primary).batch(&[damage]).await.unwrap();
+    let isolate = world.isolate(2);
+    let session = isolate.database.session(Consistency::Any);
+    session.query(&world.list()).await.unwrap();
+    session.batch(&[note("a")]).await.unwrap();
+    assert!(!isolate.schema.is_fit() && isolate.key.bytes().is_none());
 }
 
 #[tokio::test]
@@ -195,9 +256,16 @@ async fn a_few_rows_are_indexed_while_the_request_waits() {
 #[tokio::test]
 async fn without_migrations_everything_waits() {
     let world = World::empty();
-    let session = world.isolate(1).database.session(Consistency::Any);
+    let isolate = world.isolate(1);
+    let session = isolate.database.session(Consistency::Any);
     let failed = session.query(&Statement::bare("SELECT 1 AS one")).await.unwrap_err();
     assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
+    // Once somebody has migrated, nothing of the failure is left.
+    let clock = SettableClock::new(NOW);
+    apply(&*world.open(), &clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.unwrap();
+    install(&*world.open(), &clock, &world.registry).await.unwrap();
+    assert_eq!(isolate.schema.look().await.unwrap(), Fitness::Fit);
+    session.batch(&[note("a")]).await.unwrap();
 }
 
 #[tokio::test]
