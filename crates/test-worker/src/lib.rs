@@ -2,14 +2,13 @@
 //!
 //! # Invariants
 //!
-//! - Nothing of what is asked is changed on the way in, nor of what is answered on the way out.
+//! - Requests and answers pass the conversions that the Worker has, so these are proven along.
 //! - A panic goes to the console: it is a failure of the test.
-
-mod http;
 
 use std::sync::Arc;
 
-use stratus_d1::D1Database;
+use axum::body::Body;
+use stratus_d1::{D1Database, request_of_worker, response_for_worker};
 use stratus_test_app::TestApp;
 use worker::{Context, Env, Result, console_error, event, worker_sys::web_sys};
 
@@ -20,7 +19,7 @@ fn start() {
 
 #[event(fetch, respond_with_errors)]
 async fn fetch(request: web_sys::Request, env: Env, _: Context) -> Result<web_sys::Response> {
-    let request = http::request(&request)?;
+    let request = request_of_worker(&request).map_err(|_| "a request that is none")?;
     let app = TestApp::new(Arc::new(D1Database::new(env.d1("DB")?)));
-    http::response(app.serve(request).await).await
+    response_for_worker(app.serve(request.map(Body::new)).await).await
 }
