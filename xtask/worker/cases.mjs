@@ -6,10 +6,10 @@ import { request } from "node:http";
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** A number of the instance that answers: another one after a panic. */
-const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
+export const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
 
 /** Has the next request meet an instance that knows nothing of the database yet. */
-const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
+export const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
 
 export const cases = {
   async nothing_is_ready_before_the_migrations({ ask, refused }) {
@@ -259,7 +259,10 @@ export const cases = {
       await workerd.dispose();
     }
   },
+};
 
+/** What must hold at the end of all. */
+export const last = {
   async nothing_hung_and_nothing_crossed_requests({ log }) {
     for (const words of ["different request", "had hung", "would never generate", "RefCell already"]) {
       assert.ok(!log().includes(words), `the log says: ${words}`);

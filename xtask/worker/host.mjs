@@ -4,8 +4,13 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-/** Starts it. `options`: tools, worker, port, persist, bindings. */
-export function start({ tools, worker, port = 0, persist, bindings = {}, log, unsafe = {} }) {
+/**
+ * Starts it. `options`: tools, worker, port, persist, bindings; `script`, the module to load; `names`,
+ * of which each is an isolate of its own, on the same database.
+ */
+export function start(options) {
+  const { tools, worker, port = 0, persist, bindings = {}, log, unsafe = {} } = options;
+  const { script = "index.js", names = ["stratus"] } = options;
   const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
   const kept = (what) => (persist ? join(persist, what) : undefined);
   return new Miniflare({
@@ -20,12 +25,12 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
     handleRuntimeStdio: log,
     ...unsafe,
     workers: [
-      {
-        name: "stratus",
+      ...names.map((name) => ({
+        name,
         modules: true,
         rootPath: worker,
         modulesRoot: worker,
-        scriptPath: "index.js",
+        scriptPath: script,
         modulesRules: [
           { type: "ESModule", include: ["**/*.js"] },
           { type: "CompiledWasm", include: ["**/*.wasm"] },
@@ -35,7 +40,9 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
         kvNamespaces: { CACHE: "stratus" },
         r2Buckets: { FILES: "stratus" },
         bindings,
-      },
+        // Each is asked on an address of its own where there are several.
+        unsafeDirectSockets: names.length > 1 ? [{ host: "127.0.0.1", port: 0 }] : [],
+      })),
       {
         name: "chores",
         modules: true,

@@ -4,7 +4,7 @@ use std::{cell::OnceCell, rc::Rc, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use stratus_api::{Api, ApiParts, DEFAULT_BODY_LIMIT};
-use stratus_d1::{D1Database, WorkerClock, WorkerEntropy};
+use stratus_d1::{WorkerClock, WorkerEntropy};
 use stratus_document::{CursorKey, DocumentsService, Registry};
 use stratus_storage::{Clock, Database, Entropy};
 use worker::Env;
@@ -32,6 +32,8 @@ pub(crate) struct App {
 /// What everything works with.
 pub(crate) struct Ports {
     pub(crate) d1: Arc<dyn Database>,
+    /// The same for migrations, which take longer than a request waits.
+    pub(crate) patient: Arc<dyn Database>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) registry: Arc<Registry>,
@@ -54,7 +56,8 @@ impl Ports {
         let registry = Arc::new(collections::registry().map_err(Misconfigured::new)?);
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (Arc::new(WorkerClock), Arc::new(WorkerEntropy));
-        let d1: Arc<dyn Database> = Arc::new(D1Database::new(config::database(env)?));
+        let d1: Arc<dyn Database> = Arc::new(config::database(env)?);
+        let patient = Arc::new(config::patient_database(env)?);
         let schema = Schema::new(
             Arc::clone(&d1),
             Arc::clone(&registry),
@@ -62,7 +65,7 @@ impl Ports {
             Arc::clone(&entropy),
             key,
         );
-        Ok(Self { d1, clock, entropy, registry, schema: Arc::new(schema) })
+        Ok(Self { d1, patient, clock, entropy, registry, schema: Arc::new(schema) })
     }
 }
 
@@ -72,7 +75,7 @@ impl App {
         // It comes with the first answer of the database.
         let key = CursorKey::awaited();
         let ports = Ports::new(env, key.clone())?;
-        let Ports { d1, clock, entropy, registry, schema } = &ports;
+        let Ports { d1, clock, entropy, registry, schema, .. } = &ports;
         let database: Arc<dyn Database> = Arc::new(GatedDatabase::new(Arc::clone(d1), Arc::clone(schema)));
         let service = DocumentsService::new(
             Arc::clone(&database),
@@ -102,7 +105,7 @@ impl App {
         }
         let schema = &self.ports.schema;
         if !schema.is_fit() && must_know_first(request.uri()) {
-            // What it finds out is kept there; if it fails, so does the query behind it.
+            // What it finds out is kept there; if it fails, the request is refused for want of that.
             let _ = schema.look().await;
         }
         self.api.serve(request).await
@@ -123,7 +126,9 @@ impl App {
 /// tells it, and a cursor is read with the key that is kept in the database.
 fn must_know_first(uri: &http::Uri) -> bool {
     let names_cursor = |query: &str| {
-        query.split('&').any(|it| ["after", "before"].contains(&it.split('=').next().unwrap_or_default()))
+        let mut names = query.split('&').map(|it| it.split('=').next().unwrap_or_default());
+        // One with escapes may be any.
+        names.any(|it| ["after", "before"].contains(&it) || it.contains('%'))
     };
     uri.path() == "/ready" || uri.query().is_some_and(names_cursor)
 }
@@ -138,6 +143,7 @@ mod tests {
         assert!(check("https://a.example/ready"));
         assert!(check("/api/posts?limit=2&after=x"));
         assert!(check("/api/posts?before=x"));
+        assert!(check("/api/posts?limit=2&%61fter=x"));
         assert!(!check("/api/posts?limit=2"));
         assert!(!check("/api/posts/slug/after"));
     }

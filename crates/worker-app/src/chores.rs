@@ -15,7 +15,7 @@ use crate::{app::Ports, schema::Fitness};
 ///
 /// What went wrong, for people. What was done before stays.
 pub(crate) async fn migrate(ports: &Ports) -> Result<String, String> {
-    let (database, clock, registry) = (&*ports.d1, &*ports.clock, &*ports.registry);
+    let (database, clock, registry) = (&*ports.patient, &*ports.clock, &*ports.registry);
     let applied = apply(database, clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.map_err(|it| explain(&it))?;
     let installed = install(database, clock, registry).await.map_err(|it| explain(&it))?;
     let dropped = drop_obsolete(database, registry).await.map_err(|it| explain(&it))?;

@@ -123,10 +123,11 @@ impl Schema {
     /// Those of the storage.
     pub(crate) async fn learn(&self, rows: &Rows) -> Result<Fitness> {
         let Some(row) = rows.first() else { return self.make_fit().await };
+        // Also when much is missing: what can be read all the same has cursors.
+        self.learn_key(&row).await?;
         if row.integer(0)? > 0 {
             return self.make_fit().await;
         }
-        self.learn_key(&row).await?;
         self.is_fit.store(true, Ordering::Release);
         Ok(Fitness::Fit)
     }

@@ -13,7 +13,7 @@ use std::{
 use aes_siv::{KeyInit, siv::Aes128Siv};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::Value as Json;
-use stratus_storage::{Entropy, MAX_SAFE_INTEGER, Value, parse_uuid};
+use stratus_storage::{Entropy, Error, MAX_SAFE_INTEGER, Value, parse_uuid};
 
 use crate::{
     error::{DocumentError, Result},
@@ -35,7 +35,7 @@ impl CursorKey {
     }
 
     /// A key that comes with the first answer of the database, for programs that may not ask before.
-    /// Until it is [given](Self::give) every cursor is wrong, and none can be made.
+    /// Until it is [given](Self::give) no cursor can be read or made, which is nobody's fault.
     pub fn awaited() -> Self {
         Self(Arc::default())
     }
@@ -66,10 +66,12 @@ impl CursorKey {
     }
 
     /// Decrypts what [`seal`](Self::seal) made about the same thing.
-    pub(crate) fn open(&self, about: &str, text: &str) -> Option<Vec<u8>> {
-        let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten()?;
-        let key = self.bytes().copied()?;
-        Aes128Siv::new(&key.into()).decrypt([about.as_bytes()], &sealed).ok()
+    pub(crate) fn open(&self, about: &str, text: &str) -> Result<Vec<u8>> {
+        let unknown = || Error::Unavailable { reason: "the key of cursors has not been read yet".to_owned() };
+        let key = self.bytes().copied().ok_or_else(unknown)?;
+        let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten();
+        let opened = sealed.and_then(|it| Aes128Siv::new(&key.into()).decrypt([about.as_bytes()], &it).ok());
+        opened.ok_or(DocumentError::BadCursor)
     }
 }
 
@@ -101,7 +103,7 @@ impl Cursor {
         fingerprint: &str,
         keys: &[(Key, Direction)],
     ) -> Result<Self> {
-        let payload = key.open(fingerprint, text).ok_or(DocumentError::BadCursor)?;
+        let payload = key.open(fingerprint, text)?;
         let mut list: Vec<Json> = serde_json::from_slice(&payload).map_err(|_| DocumentError::BadCursor)?;
         let id = list.pop().and_then(|it| it.as_str().map(str::to_owned));
         let id = id.filter(|it| parse_uuid(it).is_ok()).ok_or(DocumentError::BadCursor)?;
@@ -137,5 +139,20 @@ fn from_json(json: &Json, key: &Key) -> Option<Value> {
             None => number.as_f64().map(Value::Real),
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_is_awaited_makes_no_cursor_wrong() {
+        let key = CursorKey::awaited();
+        let check = |text: &str| key.open("a list", text);
+        assert!(matches!(check("whatever"), Err(DocumentError::Storage(Error::Unavailable { .. }))));
+        key.give([7; 32]);
+        assert!(matches!(check("whatever"), Err(DocumentError::BadCursor)));
+        assert_eq!(check(&CursorKey::new([7; 32]).seal("a list", b"a place")).unwrap(), b"a place");
     }
 }

@@ -28,6 +28,13 @@ impl Position {
     fn of(row: Row<'_>) -> stratus_storage::Result<Self> {
         Ok(Self { row: row.integer(7)?, field: row.text(3)?.to_owned(), ordinal: row.integer(8)? })
     }
+
+    /// Reads what a cursor has inside.
+    fn parse(payload: &[u8]) -> Option<Self> {
+        let list: Json = serde_json::from_slice(payload).ok()?;
+        let (row, field, ordinal) = (list.get(0)?.as_i64()?, list.get(1)?.as_str()?, list.get(2)?.as_i64()?);
+        Some(Self { row, field: field.to_owned(), ordinal })
+    }
 }
 
 impl DocumentRepository {
@@ -45,7 +52,7 @@ impl DocumentRepository {
         id: &str,
         after: Option<&str>,
     ) -> Result<(Vec<Referrer>, Option<String>)> {
-        let after = after.map(|text| self.position(id, text).ok_or(DocumentError::BadCursor)).transpose()?;
+        let after = after.map(|text| self.position(id, text)).transpose()?;
         self.visible(scope, collection, id).await?;
         let statement = self.references_to(scope, id, false, MAX_LIMIT + 1, after.as_ref());
         let rows = self.database.session(scope.consistency.clone()).query(&statement).await?;
@@ -116,11 +123,9 @@ impl DocumentRepository {
         self.cursor_key().seal(&about(id), payload.as_bytes())
     }
 
-    fn position(&self, id: &str, text: &str) -> Option<Position> {
+    fn position(&self, id: &str, text: &str) -> Result<Position> {
         let payload = self.cursor_key().open(&about(id), text)?;
-        let list: Json = serde_json::from_slice(&payload).ok()?;
-        let (row, field, ordinal) = (list.get(0)?.as_i64()?, list.get(1)?.as_str()?, list.get(2)?.as_i64()?);
-        Some(Position { row, field: field.to_owned(), ordinal })
+        Position::parse(&payload).ok_or(DocumentError::BadCursor)
     }
 }
 

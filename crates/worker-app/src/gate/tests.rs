@@ -176,6 +176,7 @@ async fn what_takes_long_is_left_to_migrate() {
     let session = isolate.database.session(Consistency::Any);
     // What needs no index is answered; what needs one waits, and so does every write.
     session.query(&Statement::bare("SELECT 1 AS one")).await.unwrap();
+    assert!(isolate.key.bytes().is_some(), "what is answered has cursors");
     let failed = session.query(&world.list()).await.unwrap_err();
     assert!(matches!(failed, Error::MissingSchema { .. }), "{failed}");
     let failed = session.batch(&[note("a")]).await.unwrap_err();
