@@ -6,10 +6,10 @@ import { request } from "node:http";
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** A number of the instance that answers: another one after a panic. */
-const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
+export const instance = async ({ ask }) => (await ask("GET", "/trials/instance")).text;
 
 /** Has the next request meet an instance that knows nothing of the database yet. */
-const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
+export const renew = async ({ ask }) => assert.equal((await ask("GET", "/trials/panic")).status, 500);
 
 export const cases = {
   async nothing_is_ready_before_the_migrations({ ask, refused, scheduled }) {
@@ -206,6 +206,51 @@ export const cases = {
     assert.equal(guards.n, 0);
   },
 
+  async two_isolates_that_meet_an_old_schema_make_it_once({ elsewhere }) {
+    await elsewhere({ names: ["stratus", "second"] }, async ({ chore, database, direct, loadDemo, log, ...there }) => {
+      // On a connection of its own: one that is kept may be closed while a round is prepared.
+      const ask = (method, path, options) => there.ask(method, path, { ...options, headers: { connection: "close" } });
+      await chore("migrate");
+      await loadDemo();
+      const d1 = await database();
+      const whole = await schema(d1);
+      assert.ok(whole.columns.length > 0 && whole.indexes.length > 0);
+      const isolates = [await direct("stratus"), await direct("second")];
+      const numbers = new Set();
+      const paths = ["/api/posts?limit=2", "/api/authors?sort=name", "/api/comments?filter[approved]=true", "/api/posts?filter[featured]=true"];
+      for (let round = 0; round < 6; round += 1) {
+        for (const at of isolates) await renew({ ask: (method, path) => ask(method, path, { at }) });
+        for (const at of isolates) numbers.add((await ask("GET", "/trials/instance", { at })).text);
+        await forget(d1);
+        await d1.prepare("DELETE FROM settings WHERE category = 'auth' AND key = 'cursor_key'").run();
+        assert.deepEqual(await schema(d1), { columns: [], indexes: [], state: [], keys: 0, guards: 0 });
+        const logged = log().length;
+        const requests = Array.from({ length: 24 }, (_, i) => {
+          const at = isolates[i % 2];
+          if (i % 8 < 6) return ask("GET", paths[(i >> 1) % paths.length], { at });
+          return ask("POST", "/api/authors", { at, token: true, body: { fields: { name: `Early ${round} ${i}` } } });
+        });
+        const answers = await Promise.all(requests);
+        for (const { status, text } of answers) assert.ok(status < 300, `${status}: ${text}`);
+        assert.deepEqual(await schema(d1), whole);
+        // Each column and index was added by one of the two, and by no more than one of their requests.
+        await sleep(200);
+        const lines = [...log().slice(logged).matchAll(/added what the collections need columns=(\d+) indexes=(\d+)/g)];
+        const added = (at) => lines.reduce((sum, line) => sum + Number(line[at]), 0);
+        assert.deepEqual([added(1), added(2)], [whole.columns.length, whole.indexes.length]);
+
+        // Each page says where the next one begins, whoever is asked for that: the key is one.
+        const cursors = answers.filter((_, i) => i % 8 < 6 && (i >> 1) % paths.length === 0).map(({ json }) => json.page.next);
+        assert.equal(new Set(cursors).size, 1, "a page has one cursor");
+        const pages = isolates.map((at) => ask("GET", `/api/posts?limit=2&after=${cursors[0]}`, { at }));
+        const [one, other] = await Promise.all(pages);
+        assert.deepEqual([one.status, other.status], [200, 200], `${one.text} ${other.text}`);
+        assert.equal(one.text, other.text);
+      }
+      assert.equal(numbers.size, 12, "each of them was new to it");
+    });
+  },
+
   async what_takes_long_is_left_to_migrate(world) {
     const { ask, refused, chore, database } = world;
     const d1 = await database();
@@ -277,13 +322,33 @@ export const cases = {
       }
     }
   },
+};
 
+/** What must hold at the end of all. */
+export const last = {
   async nothing_hung_and_nothing_crossed_requests({ log }) {
     for (const words of ["different request", "had hung", "would never generate", "RefCell already"]) {
       assert.ok(!log().includes(words), `the log says: ${words}`);
     }
   },
 };
+
+/** What collections need, as it is in a database. */
+async function schema(d1) {
+  const rows = async (sql) => (await d1.prepare(sql).all()).results;
+  const names = async (sql) => (await rows(sql)).map(({ name }) => name);
+  const [{ keys, guards }] = await rows(
+    `SELECT (SELECT count(*) FROM settings WHERE category = 'auth' AND key = 'cursor_key') AS keys,
+       (SELECT count(*) FROM guards) AS guards`,
+  );
+  return {
+    columns: await names("SELECT name FROM pragma_table_xinfo('documents') WHERE name GLOB 'q_*' ORDER BY name"),
+    indexes: await names("SELECT name FROM sqlite_master WHERE type = 'index' AND name GLOB 'ix_*' ORDER BY name"),
+    state: await rows("SELECT name, kind, definition FROM schema_state ORDER BY kind, name"),
+    keys,
+    guards,
+  };
+}
 
 /** Takes what collections need away, as if an older version had made the database. */
 async function forget(d1) {

@@ -8,10 +8,12 @@ const COMPATIBLE = "2026-04-01";
 const DATABASE = { DB: "stratus" };
 
 /**
- * Starts it. `unsafe` is for miniflare as a whole, `more` for the Worker; `others` are Workers beside
- * it, on the same database.
+ * Starts it. `unsafe` is for miniflare as a whole, `more` for the Worker, which is an isolate of its
+ * own under each of `names`; `others` are Workers beside it. All are on the same database.
  */
-export function start({ tools, worker, port = 0, persist, bindings = {}, log, unsafe = {}, more = {}, others = [] }) {
+export function start(options) {
+  const { tools, worker, port = 0, persist, bindings = {}, log, unsafe = {} } = options;
+  const { more = {}, names = ["stratus"], others = [] } = options;
   const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
   const kept = (what) => (persist ? join(persist, what) : undefined);
   return new Miniflare({
@@ -26,8 +28,8 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
     handleRuntimeStdio: log,
     ...unsafe,
     workers: [
-      {
-        name: "stratus",
+      ...names.map((name) => ({
+        name,
         modules: true,
         rootPath: worker,
         modulesRoot: worker,
@@ -41,8 +43,10 @@ export function start({ tools, worker, port = 0, persist, bindings = {}, log, un
         kvNamespaces: { CACHE: "stratus" },
         r2Buckets: { FILES: "stratus" },
         bindings,
+        // Each is asked on an address of its own where there are several.
+        unsafeDirectSockets: names.length > 1 ? [{ host: "127.0.0.1", port: 0 }] : [],
         ...more,
-      },
+      })),
       {
         name: "chores",
         modules: true,

@@ -3,13 +3,14 @@
 // `node test.mjs <folder with node_modules> <folder of the Worker> <folder of the demo>`
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { load } from "./demo.mjs";
 import { chore, start } from "./host.mjs";
-import { cases } from "./cases.mjs";
+import { cases, last } from "./cases.mjs";
+import { faults } from "./faults.mjs";
 
 const [tools, worker, demo] = process.argv.slice(2);
 const TOKEN = "0123456789abcdef0123456789abcdef";
@@ -23,19 +24,31 @@ const collect = (stdout, stderr) => {
 };
 
 /** The Worker with bindings of its own, on the database that all share. */
-const host = (bindings) =>
-  start({ tools, worker, persist: state, bindings: { STRATUS_ADMIN_TOKEN: TOKEN, ...bindings }, log: collect });
+const host = (bindings, options) =>
+  start({ tools, worker, persist: state, bindings: { STRATUS_ADMIN_TOKEN: TOKEN, ...bindings }, log: collect, ...options });
 
-const workerd = host({});
-const base = await workerd.ready;
+/** Has `run` ask a Worker on a database of its own. */
+async function elsewhere({ bindings, ...options }, run) {
+  const persist = mkdtempSync(join(state, "elsewhere-"));
+  const workerd = host(bindings, { ...options, persist });
+  try {
+    await run(worldOf(workerd, await workerd.ready));
+  } finally {
+    await workerd.dispose();
+  }
+}
+
+copyFileSync(join(import.meta.dirname, "faulty.js"), join(worker, "faulty.js"));
 
 /** What a case works with. */
-const world = {
+const worldOf = (workerd, base) => ({
   base,
   token: TOKEN,
   host,
+  elsewhere,
   log: () => log,
   database: () => workerd.getD1Database("DB", "stratus"),
+  direct: (name) => workerd.unsafeGetDirectURL(name),
   chore: (name) => chore(workerd, name),
   scheduled: async () => (await workerd.getWorker("stratus")).scheduled({ cron: "* * * * *" }),
   loadDemo: () => load(base, TOKEN, demo),
@@ -66,10 +79,14 @@ const world = {
     assert.equal(answer.json.requestId, answer.headers.get("x-request-id"));
     if (status === 503) assert.ok(answer.headers.get("retry-after"), "503 says when to try again");
   },
-};
+});
+
+const workerd = host({});
+const world = worldOf(workerd, await workerd.ready);
+const all = Object.entries({ ...cases, ...faults, ...last });
 
 let broken = 0;
-for (const [name, run] of Object.entries(cases)) {
+for (const [name, run] of all) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no end in ${SECONDS_PER_CASE} s`)), SECONDS_PER_CASE * 1000);
@@ -87,6 +104,5 @@ for (const [name, run] of Object.entries(cases)) {
 }
 await workerd.dispose();
 rmSync(state, { recursive: true, force: true });
-const all = Object.keys(cases).length;
-console.log(`${all - broken}/${all} promises kept by the Worker`);
+console.log(`${all.length - broken}/${all.length} promises kept by the Worker`);
 if (broken > 0) process.exitCode = 1;

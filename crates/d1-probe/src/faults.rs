@@ -53,7 +53,7 @@ cases! {
     database::a_read_that_hangs_everywhere_is_unavailable_in_time
     database::a_read_of_the_primary_is_asked_once
     database::a_read_that_is_refused_is_asked_once
-    database::a_read_answered_with_garbage_is_unexpected
+    database::a_read_answered_with_garbage_is_unavailable
     database::a_write_that_hangs_is_unknown_in_time_and_asked_once
     database::a_write_answered_with_garbage_is_unknown_and_asked_once
     database::a_write_that_never_ran_is_unavailable_and_asked_once

@@ -14,8 +14,9 @@ pub struct D1Database {
 }
 
 impl D1Database {
-    /// How long a call may take, unless [`deadline`](Self::deadline) says otherwise.
-    pub const DEADLINE: Duration = Duration::from_secs(10);
+    /// How long a call may take, unless [`deadline`](Self::deadline) says otherwise. A write whose
+    /// answer is lost takes two of them.
+    pub const DEADLINE: Duration = Duration::from_secs(5);
 
     /// Wraps the binding that `env.d1(…)` returned.
     pub fn new(binding: worker::D1Database) -> Self {

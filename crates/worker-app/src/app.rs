@@ -4,7 +4,7 @@ use std::{cell::OnceCell, rc::Rc, sync::Arc};
 
 use axum::{body::Body, response::Response};
 use stratus_api::{Api, ApiParts, DEFAULT_BODY_LIMIT, timeout_response};
-use stratus_d1::{D1Database, WorkerClock, WorkerEntropy};
+use stratus_d1::{WorkerClock, WorkerEntropy};
 use stratus_document::{CursorKey, DocumentsService, Registry};
 use stratus_storage::{Clock, Database, Entropy};
 use worker::Env;
@@ -33,6 +33,8 @@ pub(crate) struct App {
 /// What everything works with.
 pub(crate) struct Ports {
     pub(crate) d1: Arc<dyn Database>,
+    /// The same for migrations, which take longer than a request waits.
+    pub(crate) patient: Arc<dyn Database>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) registry: Arc<Registry>,
@@ -55,7 +57,8 @@ impl Ports {
         let registry = Arc::new(collections::registry().map_err(Misconfigured::new)?);
         let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) =
             (Arc::new(WorkerClock), Arc::new(WorkerEntropy));
-        let d1: Arc<dyn Database> = Arc::new(D1Database::new(config::database(env)?));
+        let d1: Arc<dyn Database> = Arc::new(config::database(env)?);
+        let patient = Arc::new(config::patient_database(env)?);
         let schema = Schema::new(
             Arc::clone(&d1),
             Arc::clone(&registry),
@@ -63,7 +66,7 @@ impl Ports {
             Arc::clone(&entropy),
             key,
         );
-        Ok(Self { d1, clock, entropy, registry, schema: Arc::new(schema) })
+        Ok(Self { d1, patient, clock, entropy, registry, schema: Arc::new(schema) })
     }
 }
 
@@ -73,7 +76,7 @@ impl App {
         // It comes with the first answer of the database.
         let key = CursorKey::awaited();
         let ports = Ports::new(env, key.clone())?;
-        let Ports { d1, clock, entropy, registry, schema } = &ports;
+        let Ports { d1, clock, entropy, registry, schema, .. } = &ports;
         let database: Arc<dyn Database> = Arc::new(GatedDatabase::new(Arc::clone(d1), Arc::clone(schema)));
         let service = DocumentsService::new(
             Arc::clone(&database),

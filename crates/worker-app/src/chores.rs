@@ -15,7 +15,7 @@ use crate::{app::Ports, schema::Fitness};
 ///
 /// What went wrong, for people. What was done before stays.
 pub(crate) async fn migrate(ports: &Ports) -> Result<String, String> {
-    let (database, clock, registry) = (&*ports.d1, &*ports.clock, &*ports.registry);
+    let (database, clock, registry) = (&*ports.patient, &*ports.clock, &*ports.registry);
     let applied = apply(database, clock, &[&CORE, &EVENTS, &DOCUMENTS]).await.map_err(|it| explain(&it))?;
     let installed = install(database, clock, registry).await.map_err(|it| explain(&it))?;
     let dropped = drop_obsolete(database, registry).await.map_err(|it| explain(&it))?;
@@ -114,7 +114,8 @@ mod tests {
             Arc::clone(&entropy),
             CursorKey::awaited(),
         );
-        let ports = Ports { d1, clock, entropy, registry, schema: Arc::new(schema) };
+        let patient = Arc::clone(&d1);
+        let ports = Ports { d1, patient, clock, entropy, registry, schema: Arc::new(schema) };
         let said = record_windows(&ports, &*ports.d1).await.unwrap_err();
         assert!(said.starts_with("publish windows could not be recorded: "), "{said}");
         migrate(&ports).await.unwrap();

@@ -1,8 +1,9 @@
 //! What a deployment says of itself: variables and secrets of the Worker.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use stratus_api::{AdminToken, Authenticator, Tenants};
+use stratus_d1::D1Database;
 use worker::{Env, js_sys::Reflect};
 
 /// The name of the database's binding.
@@ -11,6 +12,12 @@ const DATABASE: &str = "DB";
 const ADMIN_TOKEN: &str = "STRATUS_ADMIN_TOKEN";
 /// A JSON object of hosts and their tenants.
 const TENANTS: &str = "STRATUS_TENANTS";
+/// How many milliseconds a call to the database may take.
+const DEADLINE: &str = "STRATUS_D1_DEADLINE_MS";
+/// What it may be set to: D1 itself gives up after 30 seconds.
+const DEADLINES: std::ops::RangeInclusive<u64> = 100..=30_000;
+/// How long a call may take for which no request waits: an index over all documents takes its time.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// The least severe that is logged.
 const LOG: &str = "STRATUS_LOG";
 
@@ -33,10 +40,29 @@ impl fmt::Display for Misconfigured {
 
 impl std::error::Error for Misconfigured {}
 
-/// The binding of the database.
-pub(crate) fn database(env: &Env) -> Result<worker::D1Database, Misconfigured> {
+/// The database as requests have it, which don't wait for long.
+pub(crate) fn database(env: &Env) -> Result<D1Database, Misconfigured> {
+    let deadline =
+        deadline(text(env, DEADLINE, "STRATUS_D1_DEADLINE_MS = \"5000\" under [vars]")?.as_deref())?;
+    Ok(D1Database::new(binding(env)?).deadline(deadline))
+}
+
+/// The database as whoever migrates it has it.
+pub(crate) fn patient_database(env: &Env) -> Result<D1Database, Misconfigured> {
+    Ok(D1Database::new(binding(env)?).deadline(PATIENCE))
+}
+
+fn binding(env: &Env) -> Result<worker::D1Database, Misconfigured> {
     let why = |error| Misconfigured(format!("the binding `{DATABASE}` is no D1 database: {error}"));
     env.d1(DATABASE).map_err(why)
+}
+
+fn deadline(text: Option<&str>) -> Result<Duration, Misconfigured> {
+    let Some(text) = text else { return Ok(D1Database::DEADLINE) };
+    let sound = text.parse().ok().filter(|it| DEADLINES.contains(it));
+    let (least, most) = (DEADLINES.start(), DEADLINES.end());
+    let why = || Misconfigured(format!("{DEADLINE} can't be used: milliseconds, {least} to {most}"));
+    sound.map(Duration::from_millis).ok_or_else(why)
 }
 
 /// Who may sign in. Without the secret nobody can.
@@ -95,5 +121,16 @@ mod tests {
             said,
             "STRATUS_LOG can't be used: it is `error`, `warn`, `info` or `debug`, not \"verbose\""
         );
+    }
+
+    #[test]
+    fn a_deadline_is_a_number_of_milliseconds() {
+        let check = |text: Option<&str>| deadline(text).map_err(|it| it.to_string());
+        assert_eq!(check(None), Ok(D1Database::DEADLINE));
+        assert_eq!(check(Some("250")), Ok(Duration::from_millis(250)));
+        for wrong in ["0", "99", "30001", "-1", "1.5", "5s", "soon"] {
+            let why = check(Some(wrong)).unwrap_err();
+            assert!(why.contains("STRATUS_D1_DEADLINE_MS"), "{why}");
+        }
     }
 }

@@ -159,10 +159,10 @@ pub(super) async fn a_read_that_is_refused_is_asked_once(env: &Env) {
     }
 }
 
-pub(super) async fn a_read_answered_with_garbage_is_unexpected(env: &Env) {
+pub(super) async fn a_read_answered_with_garbage_is_unavailable(env: &Env) {
     for way in GARBAGE {
         let faulty = Faulty::new(env, way, way);
-        assert_eq!(kind(&faulty.read(Consistency::Any).await), "unexpected", "{way}");
+        assert_eq!(kind(&faulty.read(Consistency::Any).await), "unavailable", "{way}");
     }
 }
 

@@ -29,6 +29,7 @@ impl Position {
         Ok(Self { row: row.integer(7)?, field: row.text(3)?.to_owned(), ordinal: row.integer(8)? })
     }
 
+    /// Reads what a cursor has inside.
     fn parse(payload: &[u8]) -> Option<Self> {
         let list: Json = serde_json::from_slice(payload).ok()?;
         let (row, field, ordinal) = (list.get(0)?.as_i64()?, list.get(1)?.as_str()?, list.get(2)?.as_i64()?);
