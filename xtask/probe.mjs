@@ -4,39 +4,25 @@
 // `GET /` lists the names, `GET /<name>` answers `ok` or what is wrong. After a wrong answer
 // workerd starts anew: a panic leaves a broken wasm instance behind.
 
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { built, launch, miniflare } from "./workerd.mjs";
 
 const [tools, worker, what] = process.argv.slice(2);
-const { Miniflare, Log, LogLevel, kCurrentWorker } = createRequire(join(tools, "package.json"))("miniflare");
 
 const SECONDS_PER_CASE = 60;
 
-function start() {
-  return new Miniflare({
-    log: new Log(LogLevel.ERROR),
-    modules: true,
-    rootPath: worker,
-    modulesRoot: worker,
-    scriptPath: "index.js",
-    modulesRules: [
-      { type: "ESModule", include: ["**/*.js"] },
-      { type: "CompiledWasm", include: ["**/*.wasm"] },
-    ],
-    compatibilityDate: "2026-04-01",
+const start = () =>
+  launch(tools, {
+    ...built(worker),
     d1Databases: ["DB"],
     kvNamespaces: ["KV"],
     r2Buckets: ["R2"],
-    serviceBindings: { SELF: kCurrentWorker },
+    serviceBindings: { SELF: miniflare(tools).kCurrentWorker },
     // What a panic writes comes back as the answer; once is enough.
     handleRuntimeStdio: (stdout, stderr) => {
       stdout.resume();
       stderr.resume();
     },
-    // Else it would be asked of the network.
-    cf: false,
   });
-}
 
 async function check(workerd, name) {
   const late = new Promise((resolve) => {

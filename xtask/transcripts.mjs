@@ -4,23 +4,12 @@
 // Writes the address, as `127.0.0.1:PORT`, on the first line of standard output. workerd listens
 // itself: nothing stands between it and the client.
 
-import { createRequire } from "node:module";
-import { join } from "node:path";
+import { built, launch } from "./workerd.mjs";
 
 const [tools, worker] = process.argv.slice(2);
-const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
 
-const workerd = new Miniflare({
-  log: new Log(LogLevel.ERROR),
-  modules: true,
-  rootPath: worker,
-  modulesRoot: worker,
-  scriptPath: "index.js",
-  modulesRules: [
-    { type: "ESModule", include: ["**/*.js"] },
-    { type: "CompiledWasm", include: ["**/*.wasm"] },
-  ],
-  compatibilityDate: "2026-04-01",
+const workerd = launch(tools, {
+  ...built(worker),
   d1Databases: ["DB"],
   unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
   // What a panic writes comes back as the answer.
@@ -28,8 +17,6 @@ const workerd = new Miniflare({
     stdout.resume();
     stderr.pipe(process.stderr);
   },
-  // Else it would be asked of the network.
-  cf: false,
 });
 
 console.log((await workerd.unsafeGetDirectURL()).host);

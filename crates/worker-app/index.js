@@ -29,7 +29,7 @@ class Program {
     const number = (this.#last = (this.#last % 0xffffffff) + 1);
     live.add(this);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(number, (message) => fallback(message).then(resolve, reject));
+      this.#waiting.set(number, (message) => Promise.try(fallback, message).then(resolve, reject));
       let work;
       try {
         work = begin(this.exports, number);
@@ -77,6 +77,14 @@ function current() {
   return (serving ??= new Program());
 }
 
+/** When even a fresh instance can't speak. */
+function speechless(error) {
+  console.error(`ERROR ${error}`);
+  const problem = { type: "about:blank", title: "Internal error", status: 500, code: "internal", errors: [] };
+  const headers = { "content-type": "application/problem+json", "cache-control": "private, no-store" };
+  return new Response(JSON.stringify(problem), { status: 500, headers });
+}
+
 const refuse = async (message) => {
   throw new Error(message);
 };
@@ -84,9 +92,10 @@ const refuse = async (message) => {
 export default {
   fetch(request, env, context) {
     const work = (program, number) => program.fetch(number, request, env);
-    const answer = current().run(work, (message) => current().exports.answerPanic(message));
+    const words = (message) => current().exports.answerPanic(message);
+    const answer = Promise.try(() => current().run(work, words)).catch(speechless);
     // To its end, also when the client is gone: a promise that is never settled is never freed.
-    context.waitUntil(answer.catch(() => {}));
+    context.waitUntil(answer);
     return answer;
   },
 

@@ -53,7 +53,10 @@ pub(crate) fn migrate(workspace: &Workspace, mode: Mode) -> Result<()> {
     let wrangler = Wrangler::open(workspace)?;
     let wanted = physical_set(workspace)?;
     println!("this applies what is pending of migrations/ to the D1 database `{DATABASE}` on Cloudflare,");
-    println!("then adds what is missing of {} columns and indexes; nothing is dropped", wanted.len());
+    println!(
+        "then adds what is missing of {} columns, definitions and indexes; nothing is dropped",
+        wanted.len()
+    );
     if mode == Mode::Dry {
         for Missing { name, .. } in &wanted {
             println!("  {name}");
@@ -77,7 +80,7 @@ pub(crate) fn migrate(workspace: &Workspace, mode: Mode) -> Result<()> {
     Ok(())
 }
 
-/// A column or an index that collections need, with the statements that add it and record it.
+/// A column, a definition or an index that collections need, with the statements that add it and record it.
 #[derive(Debug, PartialEq, Eq)]
 struct Missing {
     name: String,
@@ -119,10 +122,13 @@ impl<'a> Wrangler<'a> {
         command
     }
 
-    /// The columns and indexes that the database on Cloudflare has.
+    /// The columns, indexes and definitions that the database on Cloudflare has.
     fn names_present(&self) -> Result<Vec<String>> {
         let mut command = self.command(&["d1", "execute", DATABASE, "--remote", "--json", "--command"]);
-        let answer = read(command.arg("SELECT name FROM schema_state"))?;
+        let answer = read(command.arg(
+            "SELECT name FROM schema_state UNION ALL \
+             SELECT 'definition of ' || id || ' ' || schema_version FROM document_types WHERE is_active = 1",
+        ))?;
         names(&answer)
     }
 }

@@ -17,6 +17,8 @@ const FAULTS = [
   { way: "prepare", text: OVERLOADED },
   { way: "reject", text: "Network connection lost." },
   { way: "reject", text: "D1_ERROR: internal error; reference = SELECT" },
+  { way: "reject", text: "D1_ERROR: Failed to parse body as JSON, got: <html>" },
+  { way: "reject", text: "words that nobody has heard of it" },
   { way: "hang" },
   { way: "late" },
   ...["null", "42", '"SELECT"', "{}", "[]", "[null]", "[{}]", '[{"results":[{"a":{"b":1}}]}]'].map((text) => ({
@@ -154,6 +156,7 @@ export const faults = {
     });
   },
 
+  // Nothing is kept in KV yet: this is for when something is.
   async a_broken_kv_matters_to_nobody(world) {
     await faulty(world, async ({ ask }) => {
       for (const path of ["/ready", "/api/posts", "/api/posts/slug/quiet-pagers"]) {

@@ -1,10 +1,10 @@
 // A Worker in workerd on this machine, with D1, KV and R2 of its own: what `dev`, `test` and
 // `migrate` have in common.
 
-import { createRequire } from "node:module";
 import { join } from "node:path";
 
-const COMPATIBLE = "2026-04-01";
+import { COMPATIBLE, built, launch } from "../workerd.mjs";
+
 const DATABASE = { DB: "stratus" };
 
 /**
@@ -14,31 +14,19 @@ const DATABASE = { DB: "stratus" };
 export function start(options) {
   const { tools, worker, port = 0, persist, bindings = {}, log, unsafe = {} } = options;
   const { more = {}, names = ["stratus"], others = [] } = options;
-  const { Miniflare, Log, LogLevel } = createRequire(join(tools, "package.json"))("miniflare");
   const kept = (what) => (persist ? join(persist, what) : undefined);
-  return new Miniflare({
-    log: new Log(LogLevel.ERROR),
+  return launch(tools, {
     host: "127.0.0.1",
     port,
     d1Persist: kept("d1"),
     kvPersist: kept("kv"),
     r2Persist: kept("r2"),
-    // Else it would be asked of the network.
-    cf: false,
     handleRuntimeStdio: log,
     ...unsafe,
     workers: [
       ...names.map((name) => ({
         name,
-        modules: true,
-        rootPath: worker,
-        modulesRoot: worker,
-        scriptPath: "index.js",
-        modulesRules: [
-          { type: "ESModule", include: ["**/*.js"] },
-          { type: "CompiledWasm", include: ["**/*.wasm"] },
-        ],
-        compatibilityDate: COMPATIBLE,
+        ...built(worker),
         d1Databases: DATABASE,
         kvNamespaces: { CACHE: "stratus" },
         r2Buckets: { FILES: "stratus" },

@@ -15,7 +15,8 @@ import { faults } from "./faults.mjs";
 const [tools, worker, demo] = process.argv.slice(2);
 const TOKEN = "0123456789abcdef0123456789abcdef";
 const SECONDS_PER_CASE = 120;
-const SECONDS_PER_ANSWER = 30;
+/** More than the Worker itself takes: what it says then is worth more than that it was silent. */
+const SECONDS_PER_ANSWER = 45;
 
 const state = mkdtempSync(join(tmpdir(), "stratus-worker-test-"));
 let log = "";
@@ -85,11 +86,13 @@ const workerd = host({});
 const world = worldOf(workerd, await workerd.ready);
 const all = Object.entries({ ...cases, ...faults, ...last });
 
+class NoEnd extends Error {}
+
 let broken = 0;
 for (const [name, run] of all) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end in ${SECONDS_PER_CASE} s`)), SECONDS_PER_CASE * 1000);
+    timer = setTimeout(() => reject(new NoEnd(`no end in ${SECONDS_PER_CASE} s`)), SECONDS_PER_CASE * 1000);
   });
   const before = log.length;
   try {
@@ -98,6 +101,10 @@ for (const [name, run] of all) {
     broken += 1;
     console.log(`broken: ${name}\n    ${(error.stack ?? String(error)).replaceAll("\n", "\n    ")}`);
     console.log(`    the log:\n    ${log.slice(before).slice(-4000).replaceAll("\n", "\n    ")}`);
+    if (error instanceof NoEnd) {
+      console.log("what comes after it was not asked: it still runs, on the same database");
+      break;
+    }
   } finally {
     clearTimeout(timer);
   }

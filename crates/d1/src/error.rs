@@ -16,7 +16,8 @@ pub(crate) fn classify(message: &str, effect: Effect) -> Error {
     let message = strip_label(message);
     match split_code(message) {
         Some((what, code)) => from_sqlite(what, code, effect),
-        None => from_service(message, effect),
+        // Nobody knows when another text is said, nor that it would be said again.
+        None => from_service(message, effect).unwrap_or_else(|| lost(message, effect)),
     }
 }
 
@@ -80,11 +81,12 @@ fn constraint(what: &str) -> Error {
     }
 }
 
-/// What the machinery around SQLite said, most of it while the connection was already lost.
-fn from_service(message: &str, effect: Effect) -> Error {
+/// What the machinery around SQLite said, most of it while the connection was already lost; nothing
+/// for a text that is not known.
+fn from_service(message: &str, effect: Effect) -> Option<Error> {
     let has = |texts: &[&str]| texts.iter().any(|it| message.contains(it));
     let owned = || message.to_owned();
-    if has(&NEVER_RAN) {
+    Some(if has(&NEVER_RAN) {
         Error::Unavailable { reason: owned() }
     } else if has(&LOST) {
         lost(message, effect)
@@ -95,12 +97,8 @@ fn from_service(message: &str, effect: Effect) -> Error {
     } else if has(&["not authorized", "No SQL statements detected", "To execute a transaction"]) {
         Error::Refused { what: owned() }
     } else {
-        match effect {
-            Effect::Reads => Error::backend(message),
-            // Nobody knows when this is said.
-            Effect::Writes => lost(message, effect),
-        }
-    }
+        return None;
+    })
 }
 
 /// Said before a statement was run: a write is not there either.
@@ -302,16 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_leaves_the_outcome_of_a_write_unknown() {
-        for (message, read) in [
-            (
-                "D1_ERROR: Failed to parse body as JSON, got: <html>",
-                "backend Failed to parse body as JSON, got: <html>",
-            ),
-            ("D1_TYPE_ERROR: Type 'object' not supported", "backend Type 'object' not supported"),
-            ("", "backend "),
+    fn what_nobody_knows_is_no_answer() {
+        for message in [
+            "D1_ERROR: Failed to parse body as JSON, got: <html>",
+            "D1_TYPE_ERROR: Type 'object' not supported",
+            "D1_ERROR: something new",
+            "",
         ] {
-            check(&[(message, read)], Effect::Reads);
+            check(&[(message, "unavailable")], Effect::Reads);
             check(&[(message, "outcome unknown")], Effect::Writes);
         }
     }

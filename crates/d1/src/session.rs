@@ -98,11 +98,7 @@ impl Session for D1Session {
 fn may_be_the_replica(error: &Error) -> bool {
     matches!(
         error,
-        Error::Unavailable { .. }
-            | Error::MissingSchema { .. }
-            | Error::Unexpected { .. }
-            | Error::Corrupt { .. }
-            | Error::Backend(_)
+        Error::Unavailable { .. } | Error::MissingSchema { .. } | Error::Corrupt { .. } | Error::Backend(_)
     )
 }
 
@@ -115,7 +111,6 @@ mod tests {
         for (error, asked) in [
             (Error::Unavailable { reason: String::new() }, true),
             (Error::MissingSchema { what: String::new() }, true),
-            (Error::Unexpected { what: String::new() }, true),
             (Error::backend("whatever"), true),
             (Error::Refused { what: String::new() }, false),
             (Error::TooLarge { what: String::new() }, false),

@@ -4,12 +4,13 @@
 use serde_json::Value as Json;
 use stratus_migrations::{
     CORE, DOCUMENTS, EVENTS, GeneratedColumn, IndexDefinition, IndexProgress, MigrationError, MigrationSet,
-    build_indexes, drop_generated_columns, drop_indexes, ensure_generated_columns,
+    build_indexes, drop_generated_columns, drop_indexes, ensure_generated_columns, ensure_indexes,
     obsolete_generated_columns, obsolete_indexes,
 };
-use stratus_storage::{Clock, Consistency, Database, Statement, Value};
+use stratus_storage::{Clock, Consistency, Database, Statement, Timestamp, Value};
 
 use crate::{
+    collection::Collection,
     definition::{CollectionDefinition, DefinitionError},
     registry::Registry,
 };
@@ -86,6 +87,31 @@ pub async fn install_observed(
     Ok(Installed { columns, indexes, changed })
 }
 
+/// Does the same in a handful of round trips however many indexes there are, for requests that wait
+/// and may be many: all indexes go in one batch, and one by one only if that fails.
+///
+/// # Errors
+///
+/// Those of [`install`].
+pub async fn install_at_once(
+    database: &dyn Database,
+    clock: &dyn Clock,
+    registry: &Registry,
+) -> Result<Installed, InstallError> {
+    let columns = ensure_generated_columns(database, clock, &needed_columns(registry)).await?;
+    let changed = write_definitions(database, clock, registry).await?;
+    let needed = needed_indexes(registry);
+    let indexes = match ensure_indexes(database, clock, &needed).await {
+        // One that can't be built must not keep the others from those who need them.
+        Err(MigrationError::Storage(stratus_storage::Error::NotUnique { .. })) => {
+            build_indexes(database, clock, &needed, &mut |_| {}).await
+        }
+        result => result,
+    };
+    let indexes = indexes.map_err(|error| explain(error, registry))?;
+    Ok(Installed { columns, indexes, changed })
+}
+
 /// Names the field that documents have the same value in.
 fn explain(error: MigrationError, registry: &Registry) -> InstallError {
     let MigrationError::Storage(stratus_storage::Error::NotUnique { columns }) = &error else {
@@ -149,6 +175,28 @@ pub(crate) fn needed_indexes(registry: &Registry) -> Vec<IndexDefinition> {
     registry.indexes().into_iter().map(|it| IndexDefinition { name: it.name, sql: it.sql }).collect()
 }
 
+/// Writes the definition of a collection to `document_types`, unless it is there.
+pub fn write_definition(collection: &Collection, now: Timestamp) -> Statement {
+    let definition = collection.definition();
+    let schema = serde_json::to_value(definition).unwrap_or(Json::Null).to_string();
+    Statement::new(
+        "INSERT INTO document_types \
+         (id, display_name, description, schema, schema_version, created_at, updated_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO UPDATE SET \
+         display_name = excluded.display_name, description = excluded.description, \
+         schema = excluded.schema, schema_version = excluded.schema_version, \
+         is_active = 1, updated_at = excluded.updated_at WHERE schema <> excluded.schema OR is_active = 0",
+        vec![
+            collection.name().into(),
+            definition.label.as_deref().unwrap_or_else(|| collection.name()).into(),
+            definition.help.as_deref().into(),
+            schema.into(),
+            Value::Integer(collection.type_version()),
+            Value::Integer(now),
+        ],
+    )
+}
+
 pub(crate) async fn write_definitions(
     database: &dyn Database,
     clock: &dyn Clock,
@@ -164,27 +212,7 @@ pub(crate) async fn write_definitions(
             changed.push(row.text(0)?.to_owned());
         }
     }
-    let upsert = |collection: &std::sync::Arc<crate::Collection>| {
-        let definition = collection.definition();
-        let schema = serde_json::to_value(definition).unwrap_or(Json::Null).to_string();
-        Statement::new(
-            "INSERT INTO document_types \
-             (id, display_name, description, schema, schema_version, created_at, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (id) DO UPDATE SET \
-             display_name = excluded.display_name, description = excluded.description, \
-             schema = excluded.schema, schema_version = excluded.schema_version, \
-             is_active = 1, updated_at = excluded.updated_at WHERE schema <> excluded.schema OR is_active = 0",
-            vec![
-                collection.name().into(),
-                definition.label.as_deref().unwrap_or_else(|| collection.name()).into(),
-                definition.help.as_deref().into(),
-                schema.into(),
-                Value::Integer(collection.type_version()),
-                Value::Integer(clock.now()),
-            ],
-        )
-    };
-    let mut statements: Vec<_> = registry.collections().map(upsert).collect();
+    let mut statements: Vec<_> = registry.collections().map(|it| write_definition(it, clock.now())).collect();
     // A collection that is no longer defined keeps its documents; only its definition rests.
     let names: Vec<_> = registry.collections().map(|it| it.name()).collect();
     statements.push(Statement::new(

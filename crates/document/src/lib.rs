@@ -48,7 +48,8 @@ pub use doctor::{Finding, FindingKind, examine};
 pub use document::{Document, Scope, format_time, parse_time, push_time};
 pub use error::{DocumentError, Referrer, Result};
 pub use install::{
-    InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
+    InstallError, Installed, drop_obsolete, install, install_at_once, install_observed, is_empty,
+    stored_definitions, write_definition,
 };
 pub use physical::{Column, Direction, Index, State};
 pub use query::{CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};

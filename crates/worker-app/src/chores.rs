@@ -2,9 +2,11 @@
 //! recording which publish windows opened and closed.
 
 use serde_json::{Value as Json, json};
-use stratus_document::{Column, Registry, Swept, drop_obsolete, install, rewrite_outdated, sweep};
+use stratus_document::{
+    Column, Registry, Swept, drop_obsolete, install, rewrite_outdated, sweep, write_definition,
+};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, GeneratedColumn, apply};
-use stratus_storage::Database;
+use stratus_storage::{Database, Statement, Timestamp, Value};
 
 use crate::{app::Ports, schema::Fitness};
 
@@ -21,7 +23,7 @@ pub(crate) async fn migrate(ports: &Ports) -> Result<String, String> {
     let dropped = drop_obsolete(database, registry).await.map_err(|it| explain(&it))?;
     let rows = rewrite_outdated(database, registry, &*ports.entropy, &mut |_| {}).await;
     let rows = rows.map_err(|it| explain(&it))?;
-    let fitness = ports.schema.look().await.map_err(|it| explain(&it))?;
+    let fitness = ports.schema.confirm(database).await.map_err(|it| explain(&it))?;
     if fitness != Fitness::Fit {
         return Err("what was added is not there".to_owned());
     }
@@ -33,18 +35,22 @@ pub(crate) async fn migrate(ports: &Ports) -> Result<String, String> {
 }
 
 /// Everything that the collections need of a database, with the statements that add it: what
-/// `cargo xtask worker migrate --remote` has run where it is missing. As JSON.
+/// `cargo xtask worker migrate --remote` has run where it is missing. As JSON, dated `now`.
 ///
 /// # Errors
 ///
 /// What is wrong with the definitions.
-pub(crate) fn plan(registry: &Registry) -> Result<String, String> {
+pub(crate) fn plan(registry: &Registry, now: Timestamp) -> Result<String, String> {
     let mut parts = Vec::new();
     for Column { name, json_path: path, column_type } in registry.columns() {
         let column = GeneratedColumn { name, sql_type: column_type.sql(), path };
         let definition = column.definition().map_err(|it| explain(&it))?;
         let add = format!("ALTER TABLE documents ADD COLUMN {definition}");
         parts.push(part(&column.name, "column", &definition, &add));
+    }
+    for collection in registry.collections() {
+        let name = format!("definition of {} {}", collection.name(), collection.type_version());
+        parts.push(json!({"name": name, "sql": spelt_out(&write_definition(collection, now))}));
     }
     parts.extend(registry.indexes().iter().map(|it| part(&it.name, "index", &it.sql, &it.sql)));
     Ok(Json::from(parts).to_string())
@@ -58,6 +64,30 @@ fn part(name: &str, kind: &str, definition: &str, add: &str) -> Json {
          ON CONFLICT (name) DO NOTHING"
     );
     json!({"name": name, "sql": format!("{add};\n{record};\n")})
+}
+
+/// A statement with its parameters in the text, for those who can't bind.
+fn spelt_out(statement: &Statement) -> String {
+    let mut text = String::new();
+    let mut rest: &str = &statement.sql;
+    while let Some((before, after)) = rest.split_once('?') {
+        let (number, behind) = after.split_at(after.bytes().take_while(u8::is_ascii_digit).count());
+        text.push_str(before);
+        let place = number.parse::<usize>().ok().and_then(|it| it.checked_sub(1));
+        match place.and_then(|it| statement.params.get(it)) {
+            Some(Value::Text(value)) => {
+                text.push('\'');
+                text.push_str(&value.replace('\'', "''"));
+                text.push('\'');
+            }
+            Some(Value::Integer(value)) => text.push_str(&value.to_string()),
+            _ => text.push_str("NULL"),
+        }
+        rest = behind;
+    }
+    text.push_str(rest);
+    text.push_str(";\n");
+    text
 }
 
 /// Records what is due. Reads don't depend on it, and the next one begins where this one stopped.

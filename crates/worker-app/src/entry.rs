@@ -3,6 +3,7 @@
 use axum::body::Body;
 use stratus_api::{failure_response, malformed_response};
 use stratus_d1::{WorkerClock, WorkerEntropy, request_of_worker, response_for_worker};
+use stratus_storage::Clock as _;
 use worker::{
     Env,
     js_sys::Function,
@@ -79,7 +80,7 @@ pub async fn migrate(number: u32, env: Env) -> Result<String, JsValue> {
 /// What is wrong with the definitions.
 #[wasm_bindgen(wasm_bindgen = worker::wasm_bindgen, js_sys = worker::js_sys)]
 pub fn plan() -> Result<String, JsValue> {
-    let plan = collections::registry().and_then(|it| chores::plan(&it));
+    let plan = collections::registry().and_then(|it| chores::plan(&it, WorkerClock.now()));
     plan.map_err(JsValue::from)
 }
 

@@ -16,7 +16,7 @@ use base64ct::{Base64UrlUnpadded, Encoding as _};
 use serde_json::Value as Json;
 use stratus_access::Principal;
 use stratus_api::Readiness;
-use stratus_document::{CursorKey, InstallError, Registry, Settings, SettingsError, install};
+use stratus_document::{CursorKey, InstallError, Registry, Settings, SettingsError, install_at_once};
 use stratus_migrations::MigrationError;
 use stratus_storage::{
     Clock, Consistency, Database, Entropy, Error, Result, Row, Rows, Statement, Timestamp,
@@ -49,6 +49,8 @@ pub(crate) struct Schema {
     is_fit: AtomicBool,
     /// Until when what is missing is somebody else's to add.
     left_until: AtomicI64,
+    /// Until when no key of cursors is made: it could not be kept.
+    keyless_until: AtomicI64,
     /// Until when a failure is known to whoever reads the log.
     told_until: AtomicI64,
 }
@@ -93,8 +95,9 @@ impl Schema {
     ) -> Self {
         let looks = Looks::of(&registry);
         let long_ago = || AtomicI64::new(Timestamp::MIN);
-        let (is_fit, left_until, told_until) = (AtomicBool::new(false), long_ago(), long_ago());
-        Self { database, registry, clock, entropy, key, looks, is_fit, left_until, told_until }
+        let (left_until, keyless_until, told_until) = (long_ago(), long_ago(), long_ago());
+        let is_fit = AtomicBool::new(false);
+        Self { database, registry, clock, entropy, key, looks, is_fit, left_until, keyless_until, told_until }
     }
 
     /// Whether it is known that nothing is missing.
@@ -135,11 +138,22 @@ impl Schema {
         }
     }
 
+    /// Looks at a database that was just migrated, at its primary.
+    ///
+    /// # Errors
+    ///
+    /// Those of the look, and what is wrong with the key of cursors.
+    pub(crate) async fn confirm(&self, database: &dyn Database) -> Result<Fitness> {
+        let look = database.session(Consistency::Primary).query(&self.looks.look).await?;
+        let fitness = self.take_in(&look).await?;
+        self.is_fit.store(fitness == Fitness::Fit, Ordering::Release);
+        Ok(fitness)
+    }
+
     /// Adds what is missing, wherever it was noticed. What fails is not tried again for a while:
     /// what it fails of, such as two documents with one unique value, is the same for each request.
     pub(crate) async fn make_fit(&self) -> Fitness {
-        let now = self.clock.now();
-        if now < self.left_until.load(Ordering::Relaxed) {
+        if self.is_left() {
             return Fitness::LeftToMigrate;
         }
         let added = self.add().await;
@@ -148,10 +162,20 @@ impl Schema {
         }
         let fitness = added.unwrap_or(Fitness::LeftToMigrate);
         if fitness == Fitness::LeftToMigrate {
-            self.left_until.store(now + PATIENCE, Ordering::Relaxed);
+            self.leave();
         }
         self.is_fit.store(fitness == Fitness::Fit, Ordering::Release);
         fitness
+    }
+
+    /// Whether somebody else has to act, as far as is known.
+    fn is_left(&self) -> bool {
+        self.clock.now() < self.left_until.load(Ordering::Relaxed)
+    }
+
+    /// Adds nothing for a while. It counts from now: what failed may have taken longer than that.
+    fn leave(&self) {
+        self.left_until.store(self.clock.now() + PATIENCE, Ordering::Relaxed);
     }
 
     async fn take_in(&self, look: &Rows) -> Result<Fitness> {
@@ -174,7 +198,8 @@ impl Schema {
             tracing::error!(cure, "indexes are missing, and there are too many documents to build them now");
             return Ok(Fitness::LeftToMigrate);
         }
-        let installed = install(&*self.database, &*self.clock, &self.registry).await.map_err(explain)?;
+        let installed =
+            install_at_once(&*self.database, &*self.clock, &self.registry).await.map_err(explain)?;
         let (columns, indexes) = (installed.columns.len(), installed.indexes.len());
         tracing::warn!(columns, indexes, "added what the collections need");
         let look = self.database.session(Consistency::Primary).query(&self.looks.look).await?;
@@ -213,7 +238,12 @@ impl Schema {
         }
         let stored = match look.optional_text(1)? {
             Some(stored) => stored.to_owned(),
-            None => self.make_key().await?,
+            None if self.clock.now() < self.keyless_until.load(Ordering::Relaxed) => {
+                return Err(Error::Unavailable { reason: "the key of cursors could not be made".to_owned() });
+            }
+            None => self.make_key().await.inspect_err(|_| {
+                self.keyless_until.store(self.clock.now() + PATIENCE, Ordering::Relaxed);
+            })?,
         };
         let reason =
             || format!("the setting `{CATEGORY}/{KEY}` is damaged; remove it, and a new one is made");

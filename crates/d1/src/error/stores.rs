@@ -18,7 +18,7 @@ pub(crate) fn from_key_value(message: &str, effect: Effect) -> Error {
         Some(429) => Error::Unavailable { reason: owned() },
         Some(500..) => lost(message, effect),
         Some(_) => Error::backend(message),
-        None => from_service(message, effect),
+        None => from_service(message, effect).unwrap_or_else(|| unheard_of(message, effect)),
     }
 }
 
@@ -31,7 +31,15 @@ pub(crate) fn from_blobs(message: &str, effect: Effect) -> Error {
         Some(10_058) => Error::Unavailable { reason: owned() },
         Some(10_001 | 10_043) => lost(message, effect),
         Some(10_002 | 10_003) => Error::backend(message),
-        _ => from_service(message, effect),
+        _ => from_service(message, effect).unwrap_or_else(|| unheard_of(message, effect)),
+    }
+}
+
+/// A text that is not known: what can't be read now may never be, such as a binding that is none.
+fn unheard_of(message: &str, effect: Effect) -> Error {
+    match effect {
+        Effect::Reads => Error::backend(message),
+        Effect::Writes => lost(message, effect),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Isolates that wake up over databases in every state.
 
-use stratus_document::{CollectionDefinition, CursorKey, Registry, install};
+use stratus_document::{CollectionDefinition, CursorKey, Registry, install, stored_definitions};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply, split};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
 use stratus_testkit::{CountingDatabase, SeededEntropy, SettableClock};
@@ -271,7 +271,7 @@ async fn without_migrations_everything_waits() {
 #[tokio::test]
 async fn what_is_planned_for_a_database_far_away_makes_it_fit() {
     let world = World::migrated().await;
-    let plan: serde_json::Value = serde_json::from_str(&chores::plan(&world.registry).unwrap()).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(&chores::plan(&world.registry, NOW).unwrap()).unwrap();
     let session = world.open().session(Consistency::Primary);
     for part in plan.as_array().unwrap() {
         let statements = split(part["sql"].as_str().unwrap()).unwrap();
@@ -280,4 +280,7 @@ async fn what_is_planned_for_a_database_far_away_makes_it_fit() {
     }
     let added = install(&*world.open(), &SettableClock::new(NOW), &world.registry).await.unwrap();
     assert!(added.columns.is_empty() && added.indexes.is_empty(), "{added:?}");
+    let stored = stored_definitions(&*world.open()).await.unwrap();
+    let wanted = world.registry.collections().map(|it| it.definition().clone()).collect::<Vec<_>>();
+    assert_eq!(stored, wanted);
 }
