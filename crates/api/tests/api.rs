@@ -14,6 +14,7 @@ mod api {
     mod failures;
     mod garbage;
     mod history;
+    mod idempotency;
     mod lifecycle;
     mod listing;
     mod methods;
