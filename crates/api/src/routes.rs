@@ -11,7 +11,7 @@ use stratus_document::Step;
 use crate::{
     api::Shared,
     call::Call,
-    handlers::{collections, history, lifecycle, list, permissions, probes, single, write},
+    handlers::{batch, collections, history, lifecycle, list, permissions, probes, single, write},
     problem::{Code, Problem},
 };
 
@@ -23,7 +23,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/health", get(probes::health))
         .route("/ready", get(probes::ready))
-        .route("/batch", post(async || not_yet()))
+        .route("/batch", post(batch::batch))
         .route("/api", get(collections::all))
         .route("/api/{collection}", get(list::list).post(write::create).fallback(refuse_method))
         .route("/api/{collection}/query", post(refuse_query).fallback(refuse_method))

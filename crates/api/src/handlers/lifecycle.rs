@@ -1,23 +1,13 @@
 //! Publish, unpublish, trash, recover, erase.
 
 use axum::{body::Body, response::Response};
-use stratus_access::Action;
 use stratus_document::{Change, Operation, Step};
 
 use crate::{body, call::Call, input, problem::Problem, reply};
 
-/// The right to a change of state, of the documents of a collection or of one.
-pub(crate) fn right_to(step: Step) -> Action {
-    match step {
-        Step::Publish | Step::Unpublish => Action::Publish,
-        Step::Trash | Step::Recover => Action::Delete,
-        Step::Erase => Action::Manage,
-    }
-}
-
 /// `POST /api/{collection}/{id}/publish` and its like: a change of state that is a `POST` of nothing.
 pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response, Problem> {
-    let collection = call.collection_for(right_to(step)).await?;
+    let collection = call.collection_for(step.right()).await?;
     call.no_params()?;
     let precondition = call.precondition()?;
     let key = call.idempotency_key()?;
@@ -30,7 +20,7 @@ pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response,
 
 /// `DELETE /api/{collection}/{id}`: puts a document in the trash. A body means nothing.
 pub(crate) async fn trash(call: Call) -> Result<Response, Problem> {
-    let collection = call.collection_for(right_to(Step::Trash)).await?;
+    let collection = call.collection_for(Step::Trash.right()).await?;
     call.no_params()?;
     let precondition = call.precondition()?;
     let change = Change::Step { id: call.id(), precondition: &precondition, step: Step::Trash };

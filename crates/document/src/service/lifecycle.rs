@@ -33,12 +33,12 @@ const RECOVER: &str = "UPDATE documents SET deleted_at = NULL, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NOT NULL";
 
 impl Step {
-    /// The right that it needs.
+    /// The right that it needs, as a list of one.
     pub(super) fn rights(self) -> &'static [Action] {
-        match self {
-            Self::Publish | Self::Unpublish => &[Action::Publish],
-            Self::Trash | Self::Recover => &[Action::Delete],
-            Self::Erase => &[Action::Manage],
+        match self.right() {
+            Action::Publish => &[Action::Publish],
+            Action::Delete => &[Action::Delete],
+            _ => &[Action::Manage],
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use stratus_access::Action;
 use stratus_storage::Bookmark;
 
 use super::{Input, Precondition};
@@ -79,6 +80,17 @@ pub enum Step {
     Recover,
     /// Leave nothing of it.
     Erase,
+}
+
+impl Step {
+    /// The right to the document that it needs.
+    pub fn right(self) -> Action {
+        match self {
+            Self::Publish | Self::Unpublish => Action::Publish,
+            Self::Trash | Self::Recover => Action::Delete,
+            Self::Erase => Action::Manage,
+        }
+    }
 }
 
 impl Operation<'_> {

@@ -179,17 +179,16 @@ impl DocumentsService {
             let Plan { operation, collection } = plan;
             let Some(id) = operation.named() else { continue };
             let rows = &looked.rows[range.clone()];
+            if rows.iter().take(2).all(Rows::is_empty) && !self.exists(scope, id).await? {
+                continue;
+            }
             let seen = match operation.change {
                 Change::Duplicate { .. } => self.source(scope, collection, id, rows).await.map(drop),
                 _ => self.seen(scope, collection, id, operation.needs(), rows).await.map(drop),
             };
             match seen {
                 Ok(()) | Err(DocumentError::Trashed) => {}
-                Err(error) => {
-                    if self.exists(scope, id).await? {
-                        return Err(Failed { at: Some(at), error });
-                    }
-                }
+                Err(error) => return Err(Failed { at: Some(at), error }),
             }
         }
         Ok(())
