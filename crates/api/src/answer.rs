@@ -4,9 +4,9 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use stratus_access::Caller;
-use stratus_document::{Document, State, Written};
+use stratus_document::{Document, State};
 use stratus_storage::Bookmark;
 
 use crate::{
@@ -42,7 +42,8 @@ impl Audience {
         }
     }
 
-    fn cache_control(self) -> HeaderValue {
+    /// What tells caches so.
+    pub(crate) fn cache_control(self) -> HeaderValue {
         match self {
             Self::Everyone => PUBLIC,
             Self::Caller => PRIVATE,
@@ -121,43 +122,8 @@ pub(crate) fn permissions_written(body: String, revision: i64, bookmark: Option<
     answer
 }
 
-/// Answers a write with the head that it left.
-pub(crate) fn written(call: &Call, status: StatusCode, written: &Written) -> Result<Response, Problem> {
-    let answer = json(status, wire::one(&written.document, None)?);
-    Ok(after_write(call, answer, written))
-}
-
-/// Answers a write that leaves nothing to show.
-pub(crate) fn gone(call: &Call, written: &Written) -> Response {
-    after_write(call, StatusCode::NO_CONTENT.into_response(), written)
-}
-
-/// Answers a write that leaves nothing at all, not even a tag.
-pub(crate) fn erased(bookmark: &Bookmark) -> Response {
-    let mut answer = StatusCode::NO_CONTENT.into_response();
-    answer.headers_mut().insert(header::CACHE_CONTROL, Audience::Caller.cache_control());
-    bookmark::set(answer.headers_mut(), bookmark);
-    answer
-}
-
-fn after_write(call: &Call, answer: Response, written: &Written) -> Response {
-    let tag = tag_of(call, &written.document, None);
-    let mut answer = tagged(answer, &tag, Audience::Caller);
-    if let Some(bookmark) = &written.bookmark {
-        bookmark::set(answer.headers_mut(), bookmark);
-    }
-    answer
-}
-
-/// Names the address of what was made.
-pub(crate) fn locate(headers: &mut HeaderMap, document: &Document) {
-    let address = format!("/api/{}/{}", document.collection().name(), document.id);
-    if let Ok(address) = HeaderValue::try_from(address) {
-        headers.insert(header::LOCATION, address);
-    }
-}
-
-fn tag_of(call: &Call, document: &Document, projection: Option<&Projection>) -> EntityTag {
+/// The tag of a document as it is shown.
+pub(crate) fn tag_of(call: &Call, document: &Document, projection: Option<&Projection>) -> EntityTag {
     let view = projection.map(Projection::view).unwrap_or_default();
     let hash = document.tag_hash(call.repository().registry().fingerprint(), &view);
     EntityTag::new(document.revision, &hash)

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, Method, Uri, request::Parts};
 use stratus_access::{Action, Caller, TenantId};
 use stratus_document::{
     Collection, DocumentError, DocumentRepository, DocumentsService, Precondition, Scope, State,
@@ -17,6 +17,7 @@ use crate::{
     api::Shared,
     bookmark,
     conditional::{self, IfNoneMatch},
+    idempotency::Key,
     problem::{Code, Problem},
     query_string::Params,
     refusal,
@@ -26,8 +27,9 @@ use crate::{
 pub(crate) struct Call {
     shared: Arc<Shared>,
     scope: Scope,
+    method: Method,
+    uri: Uri,
     headers: HeaderMap,
-    query: Option<String>,
     path: RawPathParams,
 }
 
@@ -42,8 +44,9 @@ impl FromRequestParts<Arc<Shared>> for Call {
         Ok(Self {
             shared: Arc::clone(shared),
             scope: Scope::new(tenant, caller),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
             headers: std::mem::take(&mut parts.headers),
-            query: parts.uri.query().map(str::to_owned),
             path,
         })
     }
@@ -73,6 +76,16 @@ impl Call {
     /// Who is asking.
     pub(crate) fn caller(&self) -> &Caller {
         &self.scope.caller
+    }
+
+    /// Its method.
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path that it asks for, as it was sent.
+    pub(crate) fn address(&self) -> &str {
+        self.uri.path()
     }
 
     /// Its headers.
@@ -124,7 +137,7 @@ impl Call {
     ///
     /// 400 when the query is malformed.
     pub(crate) fn params(&self) -> Result<Params, Problem> {
-        Params::parse(self.query.as_deref())
+        Params::parse(self.uri.query())
     }
 
     /// Refuses every parameter.
@@ -179,6 +192,15 @@ impl Call {
             let detail = "say with `If-Match` which version this is meant for: its `ETag`, or `*` for any";
             Problem::new(Code::PreconditionRequired, detail)
         })
+    }
+
+    /// The key under which a write is done once, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_header`.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<Key>, Problem> {
+        Key::of(&self.headers)
     }
 
     /// What an error means to this caller.

@@ -84,13 +84,12 @@ pub(crate) fn set_tag(headers: &mut HeaderMap, tag: &impl AsRef<str>) {
 ///
 /// `invalid_header` when it is malformed.
 pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<Precondition>, Problem> {
-    Ok(match Condition::of(headers, &header::IF_MATCH)? {
-        Condition::None => None,
-        Condition::Any => Some(Precondition::Any),
-        Condition::Tags(tags) => {
-            Some(Precondition::Revisions(tags.iter().filter_map(|it| revision(it)).collect()))
-        }
-    })
+    Ok(Condition::of(headers, &header::IF_MATCH)?.revisions())
+}
+
+/// Which revisions a write is meant for by the text of an `If-Match`, if it is well-formed.
+pub(crate) fn meant_for(text: &str) -> Option<Precondition> {
+    Condition::parse(text)?.revisions()
 }
 
 /// The number after `r` of an opaque tag. What follows the dash is not looked at: proxies append
@@ -159,6 +158,16 @@ impl Condition {
             let detail = format!("`{name}` is neither `*` nor a list of at most {MAX_TAGS} tags in quotes");
             Problem::new(Code::InvalidHeader, detail)
         })
+    }
+
+    fn revisions(&self) -> Option<Precondition> {
+        match self {
+            Self::None => None,
+            Self::Any => Some(Precondition::Any),
+            Self::Tags(tags) => {
+                Some(Precondition::Revisions(tags.iter().filter_map(|it| revision(it)).collect()))
+            }
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -1,5 +1,6 @@
 //! The answers to what is asked.
 
+pub(crate) mod batch;
 pub(crate) mod collections;
 pub(crate) mod history;
 pub(crate) mod lifecycle;

@@ -1,5 +1,6 @@
 //! The bodies of writes: what may stand beside `fields`, and of which type.
 
+pub(crate) mod batch;
 #[cfg(test)]
 mod tests;
 

@@ -30,12 +30,14 @@ mod conditional;
 mod cors;
 mod handlers;
 mod hex;
+mod idempotency;
 mod input;
 mod json;
 mod layers;
 mod problem;
 mod query_string;
 mod refusal;
+mod reply;
 mod routes;
 mod tenants;
 #[cfg(test)]

@@ -94,6 +94,23 @@ impl Problem {
         self
     }
 
+    /// Says that what is wrong stands below a place in the body.
+    #[must_use]
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.0.errors.iter_mut().for_each(|it| it.pointer.insert_str(0, place));
+        self
+    }
+
+    /// Names a place, if none is named yet.
+    #[must_use]
+    pub(crate) fn somewhere(self, place: &str) -> Self {
+        if self.0.errors.is_empty() {
+            let (code, message) = (self.0.code.name(), self.0.detail.clone());
+            return self.at(place, code, message);
+        }
+        self
+    }
+
     /// Adds a member of its own, such as the referrers that it speaks of.
     ///
     /// A name that every problem has is not overwritten.

@@ -59,6 +59,20 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             Problem::new(Code::WouldHide, detail)
         }
         DocumentError::TooLarge { what } => Problem::new(Code::RowTooLarge, what),
+        DocumentError::Repeated => {
+            let detail = "an operation before this one writes the same document";
+            Problem::new(Code::RepeatedDocument, detail)
+        }
+        DocumentError::KeyReused => {
+            let detail = "the `Idempotency-Key` was used for another request; take a new one for each";
+            Problem::new(Code::IdempotencyMismatch, detail)
+        }
+        DocumentError::AnswerNotKept => {
+            let detail = "the write under this `Idempotency-Key` was done, but its answer is not kept: it was \
+                          too large, what it told of was erased, or the definitions have changed; look at what \
+                          is there";
+            Problem::new(Code::AnswerNotKept, detail)
+        }
         DocumentError::Contended => {
             let detail = "many are writing this document at once; try again";
             Problem::new(Code::Unavailable, detail)

@@ -6,11 +6,12 @@ use axum::{
     Router,
     routing::{get, post},
 };
+use stratus_document::Step;
 
 use crate::{
     api::Shared,
     call::Call,
-    handlers::{collections, history, lifecycle, list, permissions, probes, single, write},
+    handlers::{batch, collections, history, lifecycle, list, permissions, probes, single, write},
     problem::{Code, Problem},
 };
 
@@ -19,11 +20,10 @@ use crate::{
 /// A collection's routes say 404 before 405: what the caller may not read is not there, whatever
 /// the method.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
-    use lifecycle::Step;
     Router::new()
         .route("/health", get(probes::health))
         .route("/ready", get(probes::ready))
-        .route("/batch", post(async || not_yet()))
+        .route("/batch", post(batch::batch))
         .route("/api", get(collections::all))
         .route("/api/{collection}", get(list::list).post(write::create).fallback(refuse_method))
         .route("/api/{collection}/query", post(refuse_query).fallback(refuse_method))
@@ -40,7 +40,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/api/{collection}/{id}/unpublish", step(Step::Unpublish))
         .route("/api/{collection}/{id}/recover", step(Step::Recover))
         .route("/api/{collection}/{id}/duplicate", post(write::duplicate).fallback(refuse_method))
-        .route("/api/{collection}/{id}/erase", post(lifecycle::erase).fallback(refuse_method))
+        .route("/api/{collection}/{id}/erase", step(Step::Erase))
         .route("/api/{collection}/{id}/restore", post(write::restore).fallback(refuse_method))
         .route("/api/{collection}/{id}/versions", get(history::versions).fallback(refuse_method))
         .route("/api/{collection}/{id}/versions/{version}", get(history::version).fallback(refuse_method))
@@ -53,7 +53,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-fn step(step: lifecycle::Step) -> axum::routing::MethodRouter<Arc<Shared>> {
+fn step(step: Step) -> axum::routing::MethodRouter<Arc<Shared>> {
     post(move |call, body| lifecycle::step(call, body, step)).fallback(refuse_method)
 }
 

@@ -6,6 +6,7 @@ mod api {
     mod app;
     mod authentication;
     mod bad_inputs;
+    mod batches;
     mod conditions;
     mod copying;
     mod creating;
@@ -14,6 +15,7 @@ mod api {
     mod failures;
     mod garbage;
     mod history;
+    mod idempotency;
     mod lifecycle;
     mod listing;
     mod methods;

@@ -110,6 +110,16 @@ pub enum DocumentError {
         /// What, and the limit.
         what: String,
     },
+    /// Another operation of the batch writes the document.
+    #[error("two operations write one document")]
+    Repeated,
+    /// The key stands for another request.
+    #[error("the key was used for another request")]
+    KeyReused,
+    /// What the key stands for was done, and the answer to it is not kept: it was too large, what
+    /// it told of was erased, or the definitions have changed. Look at what is there.
+    #[error("the answer to the write under this key is not kept")]
+    AnswerNotKept,
     /// Writers kept getting in between. Try again.
     #[error("the document is being written by many at once")]
     Contended,

@@ -14,10 +14,6 @@ pub(crate) const INSERT: &str = "INSERT INTO documents (id, root_id, type_id, te
 /// The slug of the version row `?1`.
 pub(crate) const SLUG: &str = "SELECT slug FROM documents WHERE id = ?1";
 
-/// The position of the write `?1`, and the slug of the version row `?2` that it inserted.
-pub(crate) const RECEIPT: &str =
-    "SELECT seq, (SELECT slug FROM documents WHERE id = ?2) AS slug FROM events WHERE op_id = ?1";
-
 /// [`INSERT`] under the first slug that no live head and no public row has in the same place: `?11`,
 /// `?11-2` to `?11-9`, or else `?22`.
 ///

@@ -57,7 +57,10 @@ pub use registry::Registry;
 pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};
 pub use rewrite::rewrite_outdated;
-pub use service::{DocumentsService, Input, Member, Permissions, Precondition, Written};
+pub use service::{
+    Answer, Change, DocumentsService, Done, Failed, Input, Keyed, MakeAnswer, Member, Operation, Outcome,
+    Permissions, Precondition, Step, Written,
+};
 pub use settings::{Setting, Settings, SettingsError, Shown};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
 pub use sweep::{Swept, sweep};

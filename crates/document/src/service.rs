@@ -3,16 +3,23 @@
 //! A write is at most two round trips: a look at the head and the public row, then one batch of
 //! version row, derived rows, guards, event and generation. What the look showed is guarded by the
 //! head's revision, which every accepted write moves.
+//!
+//! [`Operation`]s say what shall be written, one or several at once; `run` looks and prepares the
+//! statements of each, `commit` writes them all or nothing.
 
+mod commit;
 mod content;
 mod create;
 mod duplicate;
 mod erase;
 mod failure;
 mod guards;
+mod kept;
 mod lifecycle;
+mod operation;
 mod permissions;
 mod place;
+mod run;
 mod save;
 mod state;
 mod write;
@@ -20,6 +27,7 @@ mod write;
 use std::{fmt, sync::Arc};
 
 pub(crate) use content::{Content, texts};
+pub use operation::{Answer, Change, Done, Failed, Keyed, MakeAnswer, Operation, Outcome, Step};
 pub use permissions::Permissions;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
@@ -35,6 +43,8 @@ use crate::{
 
 /// How often a write without an expected revision is tried when others get in between.
 const MAX_ATTEMPTS: usize = 16;
+/// How often a document is tried to be made when others get in between.
+const MAX_CREATES: usize = 4;
 
 /// A member of a request that can be absent, null, or there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

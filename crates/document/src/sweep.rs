@@ -1,4 +1,5 @@
-//! Records in the log which publish windows have opened and closed since it was last asked.
+//! Records in the log which publish windows have opened and closed since it was last asked, and
+//! forgets what was kept for a while only: see `keys`.
 //!
 //! Reads compute visibility, so nothing becomes visible by a sweep; it tells those who follow the
 //! log or the generations. A sweep goes from where the last one got to up to now, in rounds:
@@ -15,6 +16,7 @@
 //! write waited longer for others, or the clocks of two machines differ by more. The write itself
 //! was recorded, after the moment: whoever follows the log and looks then sees what is so.
 
+mod keys;
 mod position;
 
 use position::{Edge, Position, Transition};
@@ -40,16 +42,19 @@ const HAS_CHANGED: &str = "EXISTS (SELECT 1 FROM json_each(?2) AS t WHERE NOT EX
      SELECT 1 FROM documents AS d WHERE d.id = json_extract(t.value, '$[0]') \
      AND d.revision = json_extract(t.value, '$[1]') AND d.is_published = 1 AND d.deleted_at IS NULL))";
 
-/// How many transitions a sweep has recorded.
+/// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
     /// Windows that opened: documents that the public sees since.
     pub opened: u64,
     /// Windows that closed: documents that the public no longer sees.
     pub closed: u64,
+    /// Idempotency keys that had expired and were forgotten, with the answers that were kept.
+    pub forgotten: u64,
 }
 
-/// Records every window that opened or closed since the last sweep, in every tenant.
+/// Records every window that opened or closed since the last sweep, and forgets idempotency keys
+/// that have expired, a bounded number of them; in every tenant.
 ///
 /// May be stopped and begun again at any time, and run in several processes at once.
 ///
@@ -67,7 +72,10 @@ pub async fn sweep(
     let (mut failed, mut last) = (0, None);
     while failed < MAX_ATTEMPTS {
         match sweeper.step(&mut swept).await? {
-            Step::Done => return Ok(swept),
+            Step::Done => {
+                swept.forgotten = keys::forget_expired(database, clock).await?;
+                return Ok(swept);
+            }
             Step::More => failed = 0,
             // Another sweep has taken this step, and that is as good; or a document was written.
             Step::Late { at } => {

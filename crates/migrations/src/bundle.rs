@@ -40,6 +40,12 @@ pub static DOCUMENTS: MigrationSet = MigrationSet {
             sql: include_str!("../../../migrations/0005_import.sql"),
             checksum: "9cace2893f4b42e9276dd8d88e2c298e7703fd91ca7461d8b09d98af65db2295",
         },
+        Migration {
+            id: 6,
+            name: "0006_idempotency",
+            sql: include_str!("../../../migrations/0006_idempotency.sql"),
+            checksum: "d1b51c5c85542282926126cd9a2d8adb521395fd20fd36fbd68aa920d4a699f0",
+        },
     ],
 };
 

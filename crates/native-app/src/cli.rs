@@ -91,7 +91,8 @@ Examples:
 
 What is published for a time becomes visible and invisible by itself; a sweep records in the log when
 that happened, for those who follow it. `stratus serve` sweeps by itself, every --sweep-interval
-seconds. Several may sweep at once: each window is recorded once.";
+seconds. Several may sweep at once: each window is recorded once. It also forgets the answers that are
+kept under idempotency keys, a day after they were given.";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:

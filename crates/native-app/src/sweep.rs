@@ -1,4 +1,5 @@
-//! `stratus sweep`, and the sweeps of a server: recording which publish windows opened and closed.
+//! `stratus sweep`, and the sweeps of a server: recording which publish windows opened and closed,
+//! and forgetting idempotency keys that have expired.
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,10 +31,14 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<Outcome> {
             None => prepare::stored(&database).await?,
         };
         let registry = registry.context("the database has no definitions yet: give --collections")?;
-        let Swept { opened, closed } = sweep(&database, &registry, &SystemClock, &OsEntropy).await?;
+        let swept = sweep(&database, &registry, &SystemClock, &OsEntropy).await?;
+        let Swept { opened, closed, forgotten } = swept;
+        let count =
+            |count: u64, one, many| output::count(usize::try_from(count).unwrap_or(usize::MAX), one, many);
         output::line(format_args!(
-            "{} opened, {closed} closed",
-            output::count(usize::try_from(opened).unwrap_or(usize::MAX), "window", "windows")
+            "{} opened, {closed} closed; {} forgotten",
+            count(opened, "window", "windows"),
+            count(forgotten, "idempotency key", "idempotency keys"),
         ));
         database.close()?;
         Ok(Outcome::Done)
@@ -63,8 +68,17 @@ impl Sweeper {
         loop {
             ticks.tick().await;
             match sweep(&*self.database, &self.registry, &*self.clock, &*self.entropy).await {
-                Ok(Swept { opened: 0, closed: 0 }) => tracing::debug!("no window has opened or closed"),
-                Ok(Swept { opened, closed }) => tracing::info!(opened, closed, "publish windows recorded"),
+                Ok(Swept { opened: 0, closed: 0, forgotten: 0 }) => {
+                    tracing::debug!("no window has opened or closed, and no key has expired");
+                }
+                Ok(Swept { opened, closed, forgotten }) => {
+                    tracing::info!(
+                        opened,
+                        closed,
+                        forgotten,
+                        "publish windows recorded, expired keys forgotten"
+                    );
+                }
                 // Reads don't depend on it, and the next one begins where this one stopped.
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;

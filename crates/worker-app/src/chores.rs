@@ -1,5 +1,6 @@
 //! What whoever runs a deployment asks for, beside requests: bringing the database up to date, and
-//! recording which publish windows opened and closed.
+//! recording which publish windows opened and closed, and forgetting idempotency keys that have
+//! expired.
 
 use serde_json::{Value as Json, json};
 use stratus_document::{
@@ -90,18 +91,19 @@ fn spelt_out(statement: &Statement) -> String {
     text
 }
 
-/// Records what is due. Reads don't depend on it, and the next one begins where this one stopped.
+/// Records what is due, and forgets what is past. Reads don't depend on it, and the next one begins
+/// where this one stopped.
 ///
 /// # Errors
 ///
 /// What went wrong, for people.
 pub(crate) async fn record_windows(ports: &Ports, database: &dyn Database) -> Result<(), String> {
     let swept = sweep(database, &ports.registry, &*ports.clock, &*ports.entropy).await;
-    let Swept { opened, closed } = swept.map_err(|error| {
+    let Swept { opened, closed, forgotten } = swept.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "publish windows could not be recorded");
         format!("publish windows could not be recorded: {}", explain(&error))
     })?;
-    tracing::info!(opened, closed, "publish windows recorded");
+    tracing::info!(opened, closed, forgotten, "publish windows recorded, expired keys forgotten");
     Ok(())
 }
 

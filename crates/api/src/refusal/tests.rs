@@ -62,6 +62,9 @@ fn errors() -> Vec<DocumentError> {
         DocumentError::NotTrashed,
         DocumentError::WouldHide { until: text("2026-11-21T08:00:00.000Z") },
         DocumentError::TooLarge { what: text("the document is 3000000 bytes as it is stored") },
+        DocumentError::Repeated,
+        DocumentError::KeyReused,
+        DocumentError::AnswerNotKept,
         DocumentError::Contended,
     ];
     own.into_iter().chain(storage_errors().into_iter().map(DocumentError::Storage)).collect()

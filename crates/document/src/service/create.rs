@@ -5,15 +5,16 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Consistency, MAX_SAFE_INTEGER, mint_uuid_v7};
+use stratus_storage::{MAX_SAFE_INTEGER, Rows, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, Member, Written,
     content::Content,
-    place::{self, Place},
+    operation::{Change, Operation, Outcome},
+    place::{Begun, Place},
     rights_for,
     state::Stored,
-    write::{Subject, Write, status},
+    write::{Prepared, Subject, Told, Write, status},
 };
 use crate::{
     collection::Collection,
@@ -22,9 +23,6 @@ use crate::{
     slug::{self, is_locale, is_slug},
     validate::FieldError,
 };
-
-/// How often a document is tried to be made when others get in between.
-const MAX_CREATES: usize = 4;
 
 impl DocumentsService {
     /// Makes a document; its head is version 1 at revision 1.
@@ -35,7 +33,18 @@ impl DocumentsService {
     /// [`DocumentError::Invalid`] with everything that is wrong; [`DocumentError::SlugTaken`] or
     /// [`DocumentError::NotUnique`] for a value that another document has.
     pub async fn create(&self, scope: &Scope, collection: &str, input: &Input) -> Result<Written> {
-        let collection = self.creatable(scope, collection, input).await?;
+        self.one_written(scope, Operation { collection, change: Change::Create(input) }).await
+    }
+
+    /// Prepares a new document. `original` is what was found of the one whose translation it is.
+    pub(super) fn create_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        input: &Input,
+        original: Option<&Rows>,
+        begun: &mut Begun,
+    ) -> Result<Prepared<'a>> {
         let empty = Map::new();
         let content = Content::create(collection, input.fields.as_ref().unwrap_or(&empty));
         let content = with_envelope(content, input)?;
@@ -43,7 +52,8 @@ impl DocumentsService {
             Member::Value(_) => None,
             Member::Absent | Member::Null => derived_slug(collection, &content.fields),
         };
-        self.make(scope, collection, &New { input, content: &content, base, copy_of: None }).await
+        let new = New { input, content, base, copy_of: None };
+        self.make(scope, collection, new, original, begun)
     }
 
     /// The collection, if the caller may make documents in it. What does not exist yet has no
@@ -66,36 +76,19 @@ impl DocumentsService {
         Ok(collection)
     }
 
-    /// Makes a document, with another look at its original as often as others get in between.
-    pub(super) async fn make(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        new: &New<'_>,
-    ) -> Result<Written> {
-        for _ in 0..MAX_CREATES {
-            let rare_slug = new.base.as_deref().map(|base| self.rare_slug(base));
-            let place = self.place(scope, collection, new.input).await?;
-            let joins = place.target.is_some();
-            match self.make_with(scope, collection, new, rare_slug, place).await {
-                // The suffix that was drawn for it is taken, too: the next one won't be.
-                Err(DocumentError::SlugTaken { .. }) if new.base.is_some() => {}
-                Err(DocumentError::Contended) if joins => {}
-                other => return other,
-            }
-        }
-        Err(DocumentError::Contended)
-    }
-
-    async fn make_with(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        new: &New<'_>,
-        rare_slug: Option<String>,
-        place: Place,
-    ) -> Result<Written> {
-        let New { input, content, base, .. } = new;
+    /// Prepares a document that is new.
+    pub(super) fn make<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        new: New<'_>,
+        original: Option<&Rows>,
+        begun: &mut Begun,
+    ) -> Result<Prepared<'a>> {
+        let rare_slug = new.base.as_deref().map(|base| self.rare_slug(base));
+        let place = Place::default().next(None, new.input, self.original(original, begun)?)?;
+        let locale = new.locale(collection).to_owned();
+        let New { input, content, base, copy_of } = new;
         let mut write = Write::begin(self, scope, collection);
         let id = mint_uuid_v7(&*self.clock, &*self.entropy);
         let document = Document {
@@ -103,8 +96,8 @@ impl DocumentsService {
             row_id: mint_uuid_v7(&*self.clock, &*self.entropy),
             type_version: collection.type_version(),
             id,
-            slug: base.clone().or_else(|| input.slug.over(None)),
-            locale: new.locale(collection).to_owned(),
+            slug: base.or_else(|| input.slug.over(None)),
+            locale,
             parent: input.parent.over(None),
             order: place.order,
             translation_group: place.group.clone(),
@@ -122,39 +115,29 @@ impl DocumentsService {
         if let Some(parent) = &row.document.parent {
             write.guard_parent(parent, &row.document.id);
         }
-        let finds_slug = rare_slug.is_some();
         match rare_slug {
-            Some(rare) => write.insert_with_free_slug(&row, content, rare)?,
-            None => write.insert(&row, content)?,
+            Some(rare) => write.insert_with_free_slug(&row, &content, rare)?,
+            None => write.insert(&row, &content)?,
         }
-        write.guard_targets(content);
-        let mut document = row.document;
-        if let Some(source) = new.copy_of {
+        write.guard_targets(&content);
+        let document = row.document;
+        if let Some(source) = copy_of {
             write.copy_permissions(source, &document.id);
         }
         let of_target = write.stand(&place, None);
-        let subject =
-            Subject { id: &document.id, revision: 0, slug: document.slug.as_deref(), content: Some(content) };
-        let reach = of_target.max(if input.publish { Reach::Public } else { Reach::Private });
-        let changed = content.fields.keys().cloned().collect();
-        let (bookmark, slug) =
-            write.commit_slug(EventKind::Created, reach, 1, Some(changed), &subject).await?;
-        if finds_slug {
-            document.slug = slug;
-        }
-        Ok(Written { document, bookmark: Some(bookmark) })
-    }
-
-    /// Where a new document is put: looks at what it is to be a translation of, if it is.
-    async fn place(&self, scope: &Scope, collection: &Collection, input: &Input) -> Result<Place> {
-        let original = match place::target(scope, collection, input) {
-            Some(look) => {
-                let rows = self.database.session(Consistency::Primary).query(&look).await?;
-                self.original(Some(&rows))?
-            }
-            None => None,
+        let told = Told {
+            kind: EventKind::Created,
+            reach: of_target.max(if input.publish { Reach::Public } else { Reach::Private }),
+            version: 1,
+            changed: Some(content.fields.keys().cloned().collect()),
         };
-        Place::default().next(None, input, original)
+        let subject = Subject {
+            id: document.id.clone(),
+            revision: 0,
+            slug: document.slug.clone(),
+            content: Some(content),
+        };
+        Ok(write.seal(told, subject, Outcome::Head(document)))
     }
 
     /// What a derived slug becomes when all that are tried before are taken.
@@ -168,7 +151,7 @@ impl DocumentsService {
 /// A document to be made.
 pub(super) struct New<'a> {
     pub(super) input: &'a Input,
-    pub(super) content: &'a Content,
+    pub(super) content: Content,
     /// What its slug is derived from, if it is.
     pub(super) base: Option<String>,
     /// The document that it is a copy of.
@@ -176,7 +159,7 @@ pub(super) struct New<'a> {
 }
 
 impl New<'_> {
-    fn locale<'a>(&'a self, collection: &'a Collection) -> &'a str {
+    fn locale<'c>(&'c self, collection: &'c Collection) -> &'c str {
         self.input.locale.as_deref().unwrap_or_else(|| collection.default_locale())
     }
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use serde_json::Map;
 use stratus_access::Action;
-use stratus_storage::{Consistency, Rows};
+use stratus_storage::{Rows, Statement};
 
 use super::{
     DocumentsService, Input, Member, Written,
     content::Content,
     create::{New, with_envelope},
+    operation::{Change, Operation},
+    place::Begun,
     save::with_slug,
     state::{Stored, row_of, stored, whose},
+    write::Prepared,
 };
 use crate::{
     collection::Collection,
@@ -40,8 +43,21 @@ impl DocumentsService {
         id: &str,
         input: &Input,
     ) -> Result<Written> {
-        let collection = self.creatable(scope, collection, input).await?;
-        let source = self.source(scope, collection, id).await?;
+        let change = Change::Duplicate { id, input };
+        self.one_written(scope, Operation { collection, change }).await
+    }
+
+    /// Prepares a copy of what was found of a document. `original` is what was found of the one
+    /// whose translation it is.
+    pub(super) fn copy_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        source: &Stored,
+        input: &Input,
+        original: Option<&Rows>,
+        begun: &mut Begun,
+    ) -> Result<Prepared<'a>> {
         let empty = Map::new();
         let given = input.fields.as_ref().unwrap_or(&empty);
         let content = with_slug(collection, Content::patch(collection, &source.fields, given), input);
@@ -54,13 +70,18 @@ impl DocumentsService {
             ..input.clone()
         };
         let base = document.slug.as_deref().filter(|_| input.slug.is_absent()).map(base);
-        let new = New { input: &copy, content: &content, base, copy_of: Some(&document.id) };
-        self.make(scope, collection, &new).await
+        let new = New { input: &copy, content, base, copy_of: Some(&document.id) };
+        self.make(scope, collection, new, original, begun)
     }
 
-    /// What the caller may copy of a document.
-    async fn source(&self, scope: &Scope, collection: &Arc<Collection>, id: &str) -> Result<Stored> {
-        let id = stratus_storage::parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+    /// Looks at what the caller may copy of a document, in two statements. Decode with
+    /// [`source`](Self::source).
+    pub(super) fn source_looks(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+    ) -> Vec<Statement> {
         let (base, rights) = (Base::Of(collection), scope.rights());
         let mut head = row_of("documents_head", id);
         head.push(" AND d.is_current_draft = 1");
@@ -69,9 +90,18 @@ impl DocumentsService {
         public.push(" AND d.is_published = 1 AND d.deleted_at IS NULL");
         whose(&mut public, scope, collection).granted(base, &[], &rights);
         public.window(State::Published, self.clock.now());
-        let looks = [head.finish(), public.finish()];
-        let rows = self.database.session(Consistency::Primary).batch(&looks).await?;
-        let found = rows.iter().find_map(Rows::first);
+        vec![head.finish(), public.finish()]
+    }
+
+    /// What the caller may copy of a document.
+    pub(super) async fn source(
+        &self,
+        scope: &Scope,
+        collection: &Arc<Collection>,
+        id: &str,
+        rows: &[Rows],
+    ) -> Result<Stored> {
+        let found = rows.iter().take(2).find_map(Rows::first);
         let source = found.map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)?;
         match source.document.status {
             State::Trashed => Err(self.trashed(scope, collection, id).await?),

@@ -2,21 +2,18 @@
 
 use std::sync::Arc;
 
-use stratus_access::Action;
 use stratus_events::EventKind;
 use stratus_storage::{Bookmark, Value};
 
 use super::{
-    DocumentsService, MAX_ATTEMPTS, Precondition,
+    DocumentsService, Precondition,
+    kept::FORGET_DOCUMENT,
     lifecycle::reach,
+    operation::{Change, Operation, Outcome, Step},
     state::Current,
-    write::{Subject, Write},
+    write::{Prepared, Subject, Told, Write},
 };
-use crate::{
-    collection::Collection,
-    document::Scope,
-    error::{DocumentError, Result},
-};
+use crate::{collection::Collection, document::Scope, error::Result};
 
 /// The head from the revision that was looked at. Facets and references go with their rows.
 const HEAD: &str = "DELETE FROM documents WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1";
@@ -41,8 +38,8 @@ impl DocumentsService {
     ///
     /// # Errors
     ///
-    /// [`DocumentError::Referenced`] while live documents refer to it strongly or are its children;
-    /// [`DocumentError::NotFound`], [`DocumentError::Denied`], [`DocumentError::StaleRevision`].
+    /// [`DocumentError::Referenced`](crate::DocumentError::Referenced) while live documents refer to
+    /// it strongly or are its children; `NotFound`, `Denied`, `StaleRevision`.
     pub async fn erase(
         &self,
         scope: &Scope,
@@ -50,24 +47,18 @@ impl DocumentsService {
         id: &str,
         precondition: &Precondition,
     ) -> Result<Bookmark> {
-        let collection = self.repository.known(collection)?;
-        for _ in 0..MAX_ATTEMPTS {
-            let current = self.current(scope, collection, id, &[Action::Manage]).await?;
-            precondition.check(current.head.document.revision)?;
-            match self.erase_root(scope, collection, &current).await {
-                Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
-                other => return other,
-            }
-        }
-        Err(DocumentError::Contended)
+        let change = Change::Step { id, precondition, step: Step::Erase };
+        let (_, bookmark) = self.one(scope, Operation { collection, change }).await?;
+        // What is not there is not found: an erasure always writes.
+        Ok(bookmark.unwrap_or_else(|| Bookmark::new(0, None)))
     }
 
-    async fn erase_root(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    pub(super) fn erase_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
-    ) -> Result<Bookmark> {
+    ) -> Prepared<'a> {
         let head = &current.head.document;
         let (id, tenant) = (head.id.as_str(), scope.tenant.as_str());
         let mut write = Write::begin(self, scope, collection);
@@ -80,7 +71,10 @@ impl DocumentsService {
         write.push(POINTERS, vec![quoted.as_str().into()]);
         write.push(MENTIONS, vec![quoted.into(), Value::Integer(write.now)]);
         write.push(EVENTS, vec![id.into(), tenant.into()]);
-        let subject = Subject { id, revision: head.revision, slug: None, content: None };
-        write.commit(EventKind::Erased, reach(current), head.version, None, &subject).await
+        write.push(FORGET_DOCUMENT, vec![id.into(), tenant.into()]);
+        let subject = Subject { id: id.to_owned(), revision: head.revision, slug: None, content: None };
+        let told =
+            Told { kind: EventKind::Erased, reach: reach(current), version: head.version, changed: None };
+        write.seal(told, subject, Outcome::Erased)
     }
 }

@@ -8,7 +8,8 @@ use stratus_storage::{Consistency, Error as StorageError, Rows, Statement};
 
 use super::{
     guards::{ANCESTORS, MAX_DEPTH},
-    write::{Subject, Write},
+    operation::Outcome,
+    write::Prepared,
 };
 use crate::{
     error::DocumentError, physical::State, repository::referrer, sql::Builder, validate::FieldError,
@@ -17,22 +18,23 @@ use crate::{
 /// How many referrers an error names.
 const MAX_NAMED: u32 = 20;
 
-impl Write<'_> {
-    /// What the failure of the batch means for the caller.
-    pub(super) async fn meaning(&self, error: StorageError, subject: &Subject<'_>) -> DocumentError {
+impl Prepared<'_> {
+    /// What the failure of its statements means for the caller. They stood behind those of
+    /// `earlier` writes, of which nothing is left.
+    pub(super) async fn meaning(&self, error: StorageError, earlier: &[Prepared<'_>]) -> DocumentError {
         let explained = match &error {
             StorageError::Guard { guard } => match GuardKind::from_name(guard) {
                 Some(GuardKind::StaleRevision) => {
-                    return DocumentError::StaleRevision { current: subject.revision };
+                    return DocumentError::StaleRevision { current: self.subject.revision };
                 }
-                Some(GuardKind::MissingReference) => self.missing_targets(subject).await,
-                Some(GuardKind::Referenced) => self.referrers(subject.id).await,
-                Some(GuardKind::MissingParent) => self.wrong_parent(subject).await,
+                Some(GuardKind::MissingReference) => self.missing_targets(earlier).await,
+                Some(GuardKind::Referenced) => self.referrers().await,
+                Some(GuardKind::MissingParent) => self.wrong_parent(earlier).await,
                 // What it shall be a translation of has moved: look again.
                 Some(GuardKind::StaleAppend) => return DocumentError::Contended,
                 _ => return error.into(),
             },
-            StorageError::NotUnique { columns } => self.not_unique(columns, subject).await,
+            StorageError::NotUnique { columns } => self.not_unique(columns).await,
             // What a driver says of it is not for callers.
             StorageError::TooLarge { .. } => {
                 return DocumentError::TooLarge {
@@ -44,9 +46,18 @@ impl Write<'_> {
         explained.unwrap_or_else(DocumentError::Storage)
     }
 
+    /// Whether the document is no longer there once this is written.
+    fn removes(&self, id: &str) -> bool {
+        let is_there = match &self.outcome {
+            Outcome::Head(document) => document.status != State::Trashed,
+            Outcome::Erased => false,
+        };
+        self.subject.id == id && !is_there
+    }
+
     /// Which of the content's strong targets are gone. Without a content it is a recovery.
-    async fn missing_targets(&self, subject: &Subject<'_>) -> stratus_storage::Result<DocumentError> {
-        let Some(content) = subject.content else { return Ok(DocumentError::MissingReference) };
+    async fn missing_targets(&self, earlier: &[Prepared<'_>]) -> stratus_storage::Result<DocumentError> {
+        let Some(content) = &self.subject.content else { return Ok(DocumentError::MissingReference) };
         let targets = content.derived.strong_targets();
         let live = Statement::new(
             "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
@@ -58,17 +69,19 @@ impl Write<'_> {
         let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
         let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
         let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
-        let gone = strong.filter(|it| !live.contains(&it.target.as_str())).map(|it| {
-            let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
-            FieldError::new(it.pointer.clone(), "missing_reference", message)
-        });
+        let is_removed = |id: &str| earlier.iter().any(|it| it.removes(id));
+        let gone =
+            strong.filter(|it| !live.contains(&it.target.as_str()) || is_removed(&it.target)).map(|it| {
+                let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
+                FieldError::new(it.pointer.clone(), "missing_reference", message)
+            });
         let gone: Vec<_> = gone.collect();
         // All there again by now: whoever asks once more will succeed.
         Ok(if gone.is_empty() { DocumentError::Contended } else { DocumentError::Invalid(gone) })
     }
 
     /// Whether the parent is not there, or stands below the document itself.
-    async fn wrong_parent(&self, subject: &Subject<'_>) -> stratus_storage::Result<DocumentError> {
+    async fn wrong_parent(&self, earlier: &[Prepared<'_>]) -> stratus_storage::Result<DocumentError> {
         let parent = self.parent.as_deref().unwrap_or_default();
         let sql = format!(
             "{ANCESTORS} SELECT max(up.id = ?3) AS loops, max(up.level) AS levels, \
@@ -77,26 +90,37 @@ impl Write<'_> {
              FROM up"
         );
         let tenant = self.scope.tenant.as_str().into();
-        let params =
-            vec![tenant, parent.into(), subject.id.into(), MAX_DEPTH.into(), self.collection.name().into()];
+        let params = vec![
+            tenant,
+            parent.into(),
+            self.subject.id.as_str().into(),
+            MAX_DEPTH.into(),
+            self.collection.name().into(),
+        ];
         let rows =
             self.service.database.session(Consistency::Primary).query(&Statement::new(sql, params)).await?;
         let Some(row) = rows.first() else { return Ok(DocumentError::Contended) };
         let fault =
             |code, message: &str| DocumentError::Invalid(vec![FieldError::new("/parent", code, message)]);
-        Ok(match (row.flag(2)?, row.flag(0)?, row.integer(1)? > MAX_DEPTH.into()) {
+        let is_live = row.flag(2)? && !earlier.iter().any(|it| it.removes(parent));
+        Ok(match (is_live, row.flag(0)?, row.integer(1)? > MAX_DEPTH.into()) {
             (false, ..) => fault("missing_reference", "there is no such document in the collection"),
             (true, true, _) => fault("cycle", "the parent stands below this document"),
             (true, false, true) => {
                 fault("cycle", &format!("a document is put below {MAX_DEPTH} others at most"))
             }
+            (true, false, false) if earlier.iter().any(|it| it.parent.is_some()) => fault(
+                "cycle",
+                "with what is moved before it, the parent stands below this document or too deep",
+            ),
             // All is well by now: whoever asks once more will succeed.
             (true, false, false) => DocumentError::Contended,
         })
     }
 
     /// Who refers to a document or is its child, as far as the caller may see.
-    async fn referrers(&self, id: &str) -> stratus_storage::Result<DocumentError> {
+    async fn referrers(&self) -> stratus_storage::Result<DocumentError> {
+        let id = &self.subject.id;
         let repository = &self.service.repository;
         let [heads, public] = repository.children_of(self.scope, id, MAX_NAMED);
         // A document may refer by its head and by its public row, and counts once.
@@ -112,14 +136,10 @@ impl Write<'_> {
         Ok(DocumentError::Referenced { referrers })
     }
 
-    async fn not_unique(
-        &self,
-        columns: &str,
-        subject: &Subject<'_>,
-    ) -> stratus_storage::Result<DocumentError> {
+    async fn not_unique(&self, columns: &str) -> stratus_storage::Result<DocumentError> {
         let named = |column: &str| columns.split(", ").any(|it| it.rsplit('.').next() == Some(column));
         if named("slug") {
-            let slug = self.taken_slug(subject).await?;
+            let slug = self.taken_slug().await?;
             return Ok(DocumentError::SlugTaken { slug: slug.to_owned() });
         }
         if named("translation_group_id") {
@@ -131,13 +151,13 @@ impl Write<'_> {
         Ok(match unique {
             Some((key, _)) => DocumentError::NotUnique { field: key.name.clone() },
             // A second head or version of the root: someone else was faster.
-            None => DocumentError::StaleRevision { current: subject.revision },
+            None => DocumentError::StaleRevision { current: self.subject.revision },
         })
     }
 
     /// Which of its slugs another document has, where the head and the public row differ.
-    async fn taken_slug<'s>(&'s self, subject: &Subject<'s>) -> stratus_storage::Result<&'s str> {
-        let of_head = subject.slug.unwrap_or_default();
+    async fn taken_slug(&self) -> stratus_storage::Result<&str> {
+        let of_head = self.subject.slug.as_deref().unwrap_or_default();
         let Some(of_public) = &self.public_slug else { return Ok(of_head) };
         let Some(index) = self.collection.slug_index(State::Draft) else { return Ok(of_head) };
         let mut sql = Builder::default();
@@ -147,7 +167,9 @@ impl Write<'_> {
         sql.push("INDEXED BY ").push(&index.name).push(" ON d.locale = h.locale ");
         sql.push("AND d.parent_root_id = h.parent_root_id AND d.slug IS NOT NULL AND d.slug = h.slug AND ");
         sql.rows(self.collection, State::Draft, self.scope.tenant.as_str());
-        sql.push(" WHERE h.root_id = ").bind(subject.id).push(" AND h.is_current_draft = 1 LIMIT 1");
+        sql.push(" WHERE h.root_id = ")
+            .bind(self.subject.id.as_str())
+            .push(" AND h.is_current_draft = 1 LIMIT 1");
         let taken = self.service.database.session(Consistency::Primary).query(&sql.finish()).await?;
         Ok(if taken.is_empty() { of_public } else { of_head })
     }

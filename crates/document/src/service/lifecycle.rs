@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Bookmark, Value};
+use stratus_storage::Value;
 
 use super::{
-    DocumentsService, MAX_ATTEMPTS, Precondition, Written,
+    DocumentsService, Precondition, Written,
     content::Content,
+    operation::{Change, Operation, Outcome, Step},
     place::Place,
     state::Current,
-    write::{Subject, Write, time},
+    write::{Prepared, Subject, Told, Write, time},
 };
 use crate::{
     collection::Collection,
@@ -31,19 +32,13 @@ const TRASH: &str = "UPDATE documents SET deleted_at = ?3, \
 const RECOVER: &str = "UPDATE documents SET deleted_at = NULL, \
      revision = ?2 + 1, updated_at = ?3 WHERE id = ?1 AND revision = ?2 AND is_current_draft = 1 AND deleted_at IS NOT NULL";
 
-#[derive(Clone, Copy)]
-enum Step {
-    Publish,
-    Unpublish,
-    Trash,
-    Recover,
-}
-
 impl Step {
-    fn right(self) -> Action {
-        match self {
-            Self::Publish | Self::Unpublish => Action::Publish,
-            Self::Trash | Self::Recover => Action::Delete,
+    /// The right that it needs, as a list of one.
+    pub(super) fn rights(self) -> &'static [Action] {
+        match self.right() {
+            Action::Publish => &[Action::Publish],
+            Action::Delete => &[Action::Delete],
+            _ => &[Action::Manage],
         }
     }
 }
@@ -119,44 +114,43 @@ impl DocumentsService {
         precondition: &Precondition,
         step: Step,
     ) -> Result<Written> {
-        let collection = self.repository.known(collection)?;
-        let rights = [step.right()];
-        for _ in 0..MAX_ATTEMPTS {
-            let current = match step {
-                Step::Recover => self.current(scope, collection, id, &rights).await?,
-                _ => self.live(scope, collection, id, &rights).await?,
-            };
-            precondition.check(current.head.document.revision)?;
-            let done = match step {
-                Step::Publish => {
-                    let window = Window::of(&current.head.document);
-                    let place = Place::of(&current.head.document);
-                    self.publish_head(scope, collection, &current, window, &place).await
-                }
-                Step::Unpublish => self.unpublish_root(scope, collection, &current).await,
-                Step::Trash => self.trash_root(scope, collection, &current).await,
-                Step::Recover => self.recover_root(scope, collection, &current).await,
-            };
-            match done {
-                Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
-                other => return other,
+        self.one_written(scope, Operation { collection, change: Change::Step { id, precondition, step } })
+            .await
+    }
+
+    /// Prepares a change of state.
+    pub(super) fn step_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        current: &Current,
+        step: Step,
+    ) -> Result<Prepared<'a>> {
+        match step {
+            Step::Publish => {
+                let window = Window::of(&current.head.document);
+                let place = Place::of(&current.head.document);
+                self.publish_head(scope, collection, current, window, &place)
             }
+            Step::Unpublish => Ok(self.unpublish_root(scope, collection, current)),
+            Step::Trash => Ok(self.trash_root(scope, collection, current)),
+            Step::Recover => self.recover_root(scope, collection, current),
+            Step::Erase => Ok(self.erase_root(scope, collection, current)),
         }
-        Err(DocumentError::Contended)
     }
 
     /// Makes the head public, with the window and the place that it shall have.
-    pub(super) async fn publish_head(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    pub(super) fn publish_head<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
         window: Window,
         place: &Place,
-    ) -> Result<Written> {
+    ) -> Result<Prepared<'a>> {
         let head = &current.head;
         if head.is_published {
-            return Ok(Written { document: head.document.clone(), bookmark: None });
+            return Ok(Prepared::unchanged(self, scope, collection, head.document.clone()));
         }
         if head.document.type_version != collection.type_version() {
             // It was sound under another definition; the public gets what is sound today.
@@ -189,17 +183,17 @@ impl DocumentsService {
         );
         write.guard_revision();
         write.stand(place, Some(&head.document));
-        self.finish(write, current, document, EventKind::Published, Reach::Public).await
+        Ok(finish(write, current, document, EventKind::Published, Reach::Public))
     }
 
-    async fn unpublish_root(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    fn unpublish_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
-    ) -> Result<Written> {
+    ) -> Prepared<'a> {
         if !current.is_public() {
-            return Ok(Written { document: current.head.document.clone(), bookmark: None });
+            return Prepared::unchanged(self, scope, collection, current.head.document.clone());
         }
         let mut write = Write::begin(self, scope, collection);
         let document = Document { status: State::Draft, published_at: None, ..stamped(current, write.now) };
@@ -211,15 +205,15 @@ impl DocumentsService {
             write.push(sql, vec![row_id.into()]);
             write.delete_derived(row_id);
         }
-        self.finish(write, current, document, EventKind::Unpublished, Reach::Public).await
+        finish(write, current, document, EventKind::Unpublished, Reach::Public)
     }
 
-    async fn trash_root(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    fn trash_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
-    ) -> Result<Written> {
+    ) -> Prepared<'a> {
         let mut write = Write::begin(self, scope, collection);
         let document = Document { status: State::Trashed, ..stamped(current, write.now) };
         let stamps = stamp(current, &document);
@@ -233,15 +227,15 @@ impl DocumentsService {
         }
         write.guard_unreferenced(&document.id);
         let reach = reach(current);
-        self.finish(write, current, document, EventKind::Trashed, reach).await
+        finish(write, current, document, EventKind::Trashed, reach)
     }
 
-    async fn recover_root(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    fn recover_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
-    ) -> Result<Written> {
+    ) -> Result<Prepared<'a>> {
         if !current.is_trashed() {
             return Err(DocumentError::NotTrashed);
         }
@@ -270,27 +264,29 @@ impl DocumentsService {
                 public.document.slug.clone().filter(|_| public.document.slug != document.slug);
         }
         let reach = reach(current);
-        self.finish(write, current, document, EventKind::Recovered, reach).await
+        Ok(finish(write, current, document, EventKind::Recovered, reach))
     }
+}
 
-    async fn finish(
-        &self,
-        mut write: Write<'_>,
-        current: &Current,
-        document: Document,
-        kind: EventKind,
-        reach: Reach,
-    ) -> Result<Written> {
-        let subject = Subject {
-            id: &document.id,
-            revision: current.head.document.revision,
-            slug: document.slug.as_deref(),
-            content: None,
-        };
-        write.locale = Some(document.locale.clone());
-        let bookmark: Bookmark = write.commit(kind, reach, document.version, None, &subject).await?;
-        Ok(Written { document, bookmark: Some(bookmark) })
-    }
+fn finish<'a>(
+    mut write: Write<'a>,
+    current: &Current,
+    document: Document,
+    kind: EventKind,
+    reach: Reach,
+) -> Prepared<'a> {
+    let subject = Subject {
+        id: document.id.clone(),
+        revision: current.head.document.revision,
+        slug: document.slug.clone(),
+        content: None,
+    };
+    write.locale = Some(document.locale.clone());
+    write.seal(
+        Told { kind, reach, version: document.version, changed: None },
+        subject,
+        Outcome::Head(document),
+    )
 }
 
 /// When a public document is visible, in milliseconds UTC.

@@ -8,8 +8,10 @@ use stratus_storage::{Bookmark, Rows, Statement, Value};
 
 use super::{
     DocumentsService, MAX_ATTEMPTS, Precondition,
+    commit::Failure,
+    operation::Outcome,
     state::Current,
-    write::{Subject, Write},
+    write::{Subject, Told, Write},
 };
 use crate::{
     collection::Collection,
@@ -103,11 +105,13 @@ impl DocumentsService {
             actor: &actor,
         };
         write.statements.extend([owner.clear(), owner.insert(entries)]);
-        let subject = Subject { id: &head.id, revision, slug: None, content: None };
+        let subject = Subject { id: head.id.clone(), revision, slug: None, content: None };
         let reach = if current.is_public() { Reach::Public } else { Reach::Private };
-        let bookmark = write.commit(EventKind::Permissions, reach, head.version, None, &subject).await?;
-        let entries = entries.to_vec();
-        Ok(Permissions { entries, revision: revision + 1, bookmark: Some(bookmark) })
+        let told = Told { kind: EventKind::Permissions, reach, version: head.version, changed: None };
+        let prepared = write.seal(told, subject, Outcome::Head(head.clone()));
+        let committed = self.commit(scope, vec![prepared], None).await;
+        let (_, bookmark) = committed.map_err(Failure::into_error)?;
+        Ok(Permissions { entries: entries.to_vec(), revision: revision + 1, bookmark })
     }
 }
 

@@ -10,10 +10,11 @@ use stratus_events::{EventKind, GuardKind, NewEvent, Reach, append, guard_change
 use stratus_storage::{OpId, Rows, Statement, Value, mint_uuid_v7, parse_uuid};
 
 use super::{
-    DocumentsService, Input, Member, Written,
+    DocumentsService, Input, Member,
     lifecycle::{Window, reach},
+    operation::Outcome,
     state::Current,
-    write::{Subject, Write, time},
+    write::{Prepared, Subject, Told, Write, time},
 };
 use crate::{
     collection::Collection,
@@ -44,13 +45,17 @@ const HAS_LEFT: &str = "NOT EXISTS (SELECT 1 FROM documents AS d INDEXED BY docu
 /// The document that another one is to be a translation of, as it was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    id: String,
+    pub(super) id: String,
     version: i64,
     revision: i64,
     group: String,
     /// Whether it was in no group, and begins this one.
-    begins: bool,
+    pub(super) begins: bool,
 }
+
+/// The groups that the operations of one batch have begun, each with its original.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Vec<Target>);
 
 /// What stands beside a content and is of no version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,27 +191,35 @@ impl Write<'_> {
 impl DocumentsService {
     /// Decodes what [`target`] found. A group is called after nothing, so that whoever leaves it has
     /// no claim to it.
-    pub(super) fn original(&self, rows: Option<&Rows>) -> Result<Option<Target>> {
+    pub(super) fn original(&self, rows: Option<&Rows>, begun: &mut Begun) -> Result<Option<Target>> {
         let Some(row) = rows.and_then(Rows::first) else { return Ok(None) };
+        let id = row.text(0)?;
+        if let Some(earlier) = begun.0.iter().find(|it| it.id == id) {
+            return Ok(Some(Target { begins: false, ..earlier.clone() }));
+        }
         let group = row.text(3)?;
         let begins = group.is_empty();
         if begins && !row.flag(4)? {
             return Err(DocumentError::Denied { action: Action::Publish });
         }
         let group = if begins { mint_uuid_v7(&*self.clock, &*self.entropy) } else { group.to_owned() };
-        let (id, version, revision) = (row.text(0)?.to_owned(), row.integer(1)?, row.integer(2)?);
-        Ok(Some(Target { id, version, revision, group, begins }))
+        let (id, version, revision) = (id.to_owned(), row.integer(1)?, row.integer(2)?);
+        let target = Target { id, version, revision, group, begins };
+        if begins {
+            begun.0.push(target.clone());
+        }
+        Ok(Some(target))
     }
 
     /// Neither a window nor a place is new content: they move on the row, and the version stays.
-    pub(super) async fn move_head(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    pub(super) fn move_head<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
         window: Window,
         place: &Place,
-    ) -> Result<Written> {
+    ) -> Prepared<'a> {
         let head = &current.head;
         let mut write = Write::begin(self, scope, collection);
         let document = Document {
@@ -243,8 +256,8 @@ impl DocumentsService {
             false => (EventKind::Updated, reach(current)),
         };
         let subject =
-            Subject { id: &document.id, revision: head.document.revision, slug: None, content: None };
-        let bookmark = write.commit(kind, own.max(of_target), document.version, None, &subject).await?;
-        Ok(Written { document, bookmark: Some(bookmark) })
+            Subject { id: document.id.clone(), revision: head.document.revision, slug: None, content: None };
+        let told = Told { kind, reach: own.max(of_target), version: document.version, changed: None };
+        write.seal(told, subject, Outcome::Head(document))
     }
 }

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use serde_json::Map;
-use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{Value, mint_uuid_v7};
+use stratus_storage::{Rows, Value, mint_uuid_v7};
 
 use super::{
-    DocumentsService, Input, MAX_ATTEMPTS, Member, Needs, Precondition, Written,
+    DocumentsService, Input, Member, Precondition, Written,
     content::Content,
     create::with_envelope,
     lifecycle::{Window, refuse_hiding},
-    place::{self, Place, Target},
-    rights_for,
+    operation::{Change, Operation, Outcome},
+    place::{Place, Target},
     state::{Current, Stored},
-    write::{Subject, Write, status},
+    write::{Prepared, Subject, Told, Write, status},
 };
 use crate::{
     collection::Collection,
@@ -23,23 +22,6 @@ use crate::{
     error::{DocumentError, Result},
     validate::FieldError,
 };
-
-/// What a save is made from.
-#[derive(Clone, Copy)]
-enum Source<'a> {
-    Patch(&'a Input),
-    Replace(&'a Input),
-    Version(i64),
-}
-
-impl<'a> Source<'a> {
-    fn input(self) -> Option<&'a Input> {
-        match self {
-            Self::Patch(input) | Self::Replace(input) => Some(input),
-            Self::Version(_) => None,
-        }
-    }
-}
 
 impl DocumentsService {
     /// Changes the members and fields that a merge patch names.
@@ -56,7 +38,8 @@ impl DocumentsService {
         precondition: &Precondition,
         input: &Input,
     ) -> Result<Written> {
-        self.save(scope, collection, id, precondition, Source::Patch(input)).await
+        let change = Change::Patch { id, precondition, input };
+        self.one_written(scope, Operation { collection, change }).await
     }
 
     /// Replaces all fields. Private and read-only ones that aren't mentioned stay, and so do the
@@ -73,7 +56,8 @@ impl DocumentsService {
         precondition: &Precondition,
         input: &Input,
     ) -> Result<Written> {
-        self.save(scope, collection, id, precondition, Source::Replace(input)).await
+        let change = Change::Replace { id, precondition, input };
+        self.one_written(scope, Operation { collection, change }).await
     }
 
     /// Makes the fields of an old version the head again, as a new version.
@@ -89,53 +73,53 @@ impl DocumentsService {
         precondition: &Precondition,
         version: i64,
     ) -> Result<Written> {
-        self.save(scope, collection, id, precondition, Source::Version(version)).await
+        let change = Change::Restore { id, precondition, version };
+        self.one_written(scope, Operation { collection, change }).await
     }
 
-    async fn save(
-        &self,
-        scope: &Scope,
-        collection: &str,
-        id: &str,
-        precondition: &Precondition,
-        source: Source<'_>,
-    ) -> Result<Written> {
-        let collection = self.repository.known(collection)?;
-        let rights = source.input().map_or(Needs::always(&[Action::Update]), rights_for);
-        for _ in 0..MAX_ATTEMPTS {
-            let original = source.input().and_then(|input| place::target(scope, collection, input));
-            let (current, original) = self.live_and(scope, collection, id, rights, original).await?;
-            precondition.check(current.head.document.revision)?;
-            let original = self.original(original.as_ref())?;
-            let next = self.next(scope, collection, &current, source, original).await?;
-            match self.save_over(scope, collection, &current, next).await {
-                // Not this one has changed, but what it is to be a translation of.
-                Err(DocumentError::Contended) => {}
-                Err(DocumentError::StaleRevision { .. }) if *precondition == Precondition::Any => {}
-                other => return other,
-            }
+    /// Prepares what a save makes of a root. `also` is what was found of an old version, `original`
+    /// the one whose translation it becomes.
+    pub(super) fn save_root<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        current: &Current,
+        change: Change<'_>,
+        also: Option<&Rows>,
+        original: Option<Target>,
+    ) -> Result<Prepared<'a>> {
+        let next = self.next(collection, current, change, also, original)?;
+        let head = &current.head;
+        let same_content = next.content.fields == head.fields && next.is_same_place(&head.document);
+        let same_window = next.window == Window::of(&head.document);
+        let stays = same_window && next.place.is_that_of(&head.document);
+        let publishes = next.publish && !head.is_published;
+        match (same_content, stays, publishes) {
+            (true, true, false) => Ok(Prepared::unchanged(self, scope, collection, head.document.clone())),
+            (true, _, true) => self.publish_head(scope, collection, current, next.window, &next.place),
+            (true, false, false) => Ok(self.move_head(scope, collection, current, next.window, &next.place)),
+            (false, ..) => self.new_head(scope, collection, current, next),
         }
-        Err(DocumentError::Contended)
     }
 
-    async fn next(
+    fn next(
         &self,
-        scope: &Scope,
         collection: &Arc<Collection>,
         current: &Current,
-        source: Source<'_>,
+        change: Change<'_>,
+        also: Option<&Rows>,
         original: Option<Target>,
     ) -> Result<Next> {
         let head = &current.head;
-        match source {
-            Source::Patch(input) => {
+        match change {
+            Change::Patch { input, .. } => {
                 let empty = Map::new();
                 let given = input.fields.as_ref().unwrap_or(&empty);
                 let content = Content::patch(collection, &head.fields, given);
                 let content = with_envelope(with_slug(collection, content, input), input)?;
                 Next::of(content, &head.document, input, original, EventKind::Updated)
             }
-            Source::Replace(input) => {
+            Change::Replace { input, .. } => {
                 let Some(given) = &input.fields else {
                     let fault = FieldError::new("/fields", "required", "a replace names all fields");
                     return Err(DocumentError::Invalid(vec![fault]));
@@ -144,43 +128,25 @@ impl DocumentsService {
                 let content = with_envelope(with_slug(collection, content, input), input)?;
                 Next::of(content, &head.document, input, original, EventKind::Updated)
             }
-            Source::Version(version) => {
-                let old = self.stored_version(scope, collection, &head.document.id, version).await?;
+            Change::Restore { .. } => {
+                let old = self.stored_version(collection, also)?;
                 let content = Content::restore(collection, &old.fields)?;
                 Next::of(content, &head.document, &Input::default(), None, EventKind::Restored)
             }
+            // Not what a save is made from.
+            Change::Create(_) | Change::Duplicate { .. } | Change::Step { .. } => {
+                Err(DocumentError::NotFound)
+            }
         }
     }
 
-    async fn save_over(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
+    fn new_head<'a>(
+        &'a self,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
         current: &Current,
         next: Next,
-    ) -> Result<Written> {
-        let head = &current.head;
-        let same_content = next.content.fields == head.fields && next.is_same_place(&head.document);
-        let same_window = next.window == Window::of(&head.document);
-        let stays = same_window && next.place.is_that_of(&head.document);
-        let publishes = next.publish && !head.is_published;
-        match (same_content, stays, publishes) {
-            (true, true, false) => Ok(Written { document: head.document.clone(), bookmark: None }),
-            (true, _, true) => self.publish_head(scope, collection, current, next.window, &next.place).await,
-            (true, false, false) => {
-                self.move_head(scope, collection, current, next.window, &next.place).await
-            }
-            (false, ..) => self.new_head(scope, collection, current, &next).await,
-        }
-    }
-
-    async fn new_head(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        current: &Current,
-        next: &Next,
-    ) -> Result<Written> {
+    ) -> Result<Prepared<'a>> {
         let head = &current.head;
         let mut write = Write::begin(self, scope, collection);
         if next.publish {
@@ -233,12 +199,6 @@ impl DocumentsService {
         write.guard_targets(&next.content);
         let document = row.document;
         write.prune(&document.id, document.version);
-        let subject = Subject {
-            id: &document.id,
-            revision: head.document.revision,
-            slug: document.slug.as_deref(),
-            content: Some(&next.content),
-        };
         let stays = next.place.is_that_of(&head.document);
         let public = current.public.as_ref().or(Some(head).filter(|it| it.is_published));
         if let Some(public) = public.filter(|_| !stays && !next.publish) {
@@ -246,12 +206,23 @@ impl DocumentsService {
         }
         let of_target = write.stand(&next.place, Some(&head.document));
         let is_seen = next.publish || (!stays && current.is_public());
-        let reach = of_target.max(if is_seen { Reach::Public } else { Reach::Private });
-        let kind =
-            if next.publish && next.kind == EventKind::Updated { EventKind::Published } else { next.kind };
-        let changed = Some(next.content.changed(&head.fields));
-        let bookmark = write.commit(kind, reach, document.version, changed, &subject).await?;
-        Ok(Written { document, bookmark: Some(bookmark) })
+        let told = Told {
+            kind: if next.publish && next.kind == EventKind::Updated {
+                EventKind::Published
+            } else {
+                next.kind
+            },
+            reach: of_target.max(if is_seen { Reach::Public } else { Reach::Private }),
+            version: document.version,
+            changed: Some(next.content.changed(&head.fields)),
+        };
+        let subject = Subject {
+            id: document.id.clone(),
+            revision: head.document.revision,
+            slug: document.slug.clone(),
+            content: Some(next.content),
+        };
+        Ok(write.seal(told, subject, Outcome::Head(document)))
     }
 }
 

@@ -45,45 +45,71 @@ impl Current {
     }
 }
 
+/// Looks at a root, if the caller has the rights to what they are about to do. Decode with
+/// [`DocumentsService::seen`]; there are [`count`] of them.
+pub(super) fn looks(
+    scope: &Scope,
+    collection: &Arc<Collection>,
+    id: &str,
+    needs: Needs<'_>,
+    rights: &Rights,
+) -> Vec<Statement> {
+    let base = Base::Of(collection);
+    let row = |index, which: &str| {
+        let mut sql = row_of(index, id);
+        sql.push(which);
+        whose(&mut sql, scope, collection).granted(base, needs.always, rights);
+        sql.finish()
+    };
+    let mut looks = vec![
+        row("documents_head", " AND d.is_current_draft = 1"),
+        row("documents_published", " AND d.is_published = 1"),
+    ];
+    looks.extend(needs.publish_if_public.then(|| is_publishable(scope, collection, id, rights)));
+    looks
+}
+
+/// How many statements [`looks`] are.
+pub(super) fn count(needs: Needs<'_>) -> usize {
+    2 + usize::from(needs.publish_if_public)
+}
+
+/// Looks at one version of a root, whole. Decode with [`DocumentsService::stored_version`].
+pub(super) fn version_look(scope: &Scope, collection: &Arc<Collection>, id: &str, version: i64) -> Statement {
+    let mut sql = row_of("documents_version", id);
+    sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
+    whose(&mut sql, scope, collection).granted(Base::Of(collection), &[Action::Update], &scope.rights());
+    sql.finish()
+}
+
 impl DocumentsService {
-    /// Looks at a root, if the caller has the rights to what they are about to do.
+    /// Decodes what [`looks`] found of a root.
     ///
     /// # Errors
     ///
     /// What [`DocumentRepository::refusal`](crate::DocumentRepository) says of the first of the
     /// actions that is refused.
-    pub(super) async fn current(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        id: &str,
-        actions: &[Action],
-    ) -> Result<Current> {
-        Ok(self.look(scope, collection, id, Needs::always(actions), &scope.rights(), None).await?.0)
-    }
-
-    /// The same for a live root. Only callers who may recover it learn that it is in the trash.
-    pub(super) async fn live(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        id: &str,
-        actions: &[Action],
-    ) -> Result<Current> {
-        Ok(self.live_and(scope, collection, id, Needs::always(actions), None).await?.0)
-    }
-
-    /// The same, and what else is to be known in the same round trip.
-    pub(super) async fn live_and(
+    pub(super) async fn seen(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
         needs: Needs<'_>,
-        also: Option<Statement>,
-    ) -> Result<(Current, Option<Rows>)> {
-        let (current, also) = self.look(scope, collection, id, needs, &scope.rights(), also).await?;
-        Ok((self.require_live(scope, collection, current).await?, also))
+        rows: &[Rows],
+    ) -> Result<Current> {
+        let stored = |n: usize| {
+            let first = rows.get(n).and_then(Rows::first);
+            first.map(|row| stored(collection, row)).transpose()
+        };
+        let Some(head) = stored(0)? else {
+            return Err(self.refusal(scope, collection, id, needs.always).await?);
+        };
+        let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
+        let may_publish = || rows.get(2).and_then(Rows::first).map(|row| row.flag(0)).transpose();
+        if needs.publish_if_public && may_publish()? != Some(true) {
+            return Err(DocumentError::Denied { action: Action::Publish });
+        }
+        Ok(Current { head, public })
     }
 
     /// A live root to look at or change the permissions of, with what a statement says of it at the
@@ -95,14 +121,20 @@ impl DocumentsService {
         id: &str,
         also: Statement,
     ) -> Result<(Current, Rows)> {
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let is_admin = scope.caller.principals().contains(&Principal::admin());
         let rights = if is_admin { scope.rights().undeniable() } else { scope.rights() };
         let needs = Needs::always(&[Action::Manage]);
-        let (current, also) = self.look(scope, collection, id, needs, &rights, Some(also)).await?;
-        Ok((self.require_live(scope, collection, current).await?, also.unwrap_or_default()))
+        let mut statements = looks(scope, collection, id, needs, &rights);
+        statements.push(also);
+        let mut rows = self.database.session(Consistency::Primary).batch(&statements).await?;
+        let also = rows.pop().unwrap_or_default();
+        let current = self.seen(scope, collection, id, needs, &rows).await?;
+        Ok((self.require_live(scope, collection, current).await?, also))
     }
 
-    async fn require_live(
+    /// The root, if it is live. Only callers who may recover it learn that it is in the trash.
+    pub(super) async fn require_live(
         &self,
         scope: &Scope,
         collection: &Arc<Collection>,
@@ -128,47 +160,6 @@ impl DocumentsService {
         })
     }
 
-    async fn look(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        id: &str,
-        needs: Needs<'_>,
-        rights: &Rights,
-        also: Option<Statement>,
-    ) -> Result<(Current, Option<Rows>)> {
-        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
-        let base = Base::Of(collection);
-        let row = |index, which: &str| {
-            let mut sql = row_of(index, id);
-            sql.push(which);
-            whose(&mut sql, scope, collection).granted(base, needs.always, rights);
-            sql.finish()
-        };
-        let mut looks = vec![
-            row("documents_head", " AND d.is_current_draft = 1"),
-            row("documents_published", " AND d.is_published = 1"),
-        ];
-        let asks_also = also.is_some();
-        looks.extend(needs.publish_if_public.then(|| is_publishable(scope, collection, id, rights)));
-        looks.extend(also);
-        let mut rows = self.database.session(Consistency::Primary).batch(&looks).await?;
-        let also = if asks_also { rows.pop() } else { None };
-        let stored = |n: usize| {
-            let first = rows.get(n).and_then(Rows::first);
-            first.map(|row| stored(collection, row)).transpose()
-        };
-        let Some(head) = stored(0)? else {
-            return Err(self.refusal(scope, collection, id, needs.always).await?);
-        };
-        let public = stored(1)?.filter(|it| it.document.row_id != head.document.row_id);
-        let may_publish = rows.get(2).and_then(Rows::first).map(|row| row.flag(0)).transpose()?;
-        if needs.publish_if_public && may_publish != Some(true) {
-            return Err(DocumentError::Denied { action: Action::Publish });
-        }
-        Ok((Current { head, public }, also))
-    }
-
     /// Of several rights that are needed, the first that is missing is named.
     async fn refusal(
         &self,
@@ -186,19 +177,10 @@ impl DocumentsService {
         Ok(DocumentError::NotFound)
     }
 
-    /// One version of a live root, whole.
-    pub(super) async fn stored_version(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        id: &str,
-        version: i64,
-    ) -> Result<Stored> {
-        let mut sql = row_of("documents_version", id);
-        sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
-        whose(&mut sql, scope, collection).granted(Base::Of(collection), &[Action::Update], &scope.rights());
-        let rows = self.database.session(Consistency::Primary).query(&sql.finish()).await?;
-        rows.first().map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
+    /// Decodes what [`version_look`] found.
+    pub(super) fn stored_version(&self, collection: &Arc<Collection>, rows: Option<&Rows>) -> Result<Stored> {
+        let row = rows.and_then(Rows::first);
+        row.map(|row| stored(collection, row)).transpose()?.ok_or(DocumentError::NotFound)
     }
 }
 

@@ -1,24 +1,22 @@
-//! One batch in the making.
+//! The statements of one write in the making.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use stratus_events::{EventKind, NewEvent, Reach, Stamp, advance, append, receipt};
-use stratus_storage::{
-    Bookmark, Committed, Consistency, OpId, Row, Rows, Sql, Statement, Timestamp, Value, commit,
-};
+use stratus_events::{EventKind, GuardKind, NewEvent, Reach, Stamp, advance, append, guard_when};
+use stratus_storage::{OpId, Sql, Statement, Timestamp, Value};
 
-use super::{DocumentsService, content::Content, state::Stored};
+use super::{DocumentsService, content::Content, operation::Outcome, state::Stored};
 use crate::{
     collection::Collection,
     derived::Derived,
-    document::Scope,
+    document::{Document, Scope},
     error::{DocumentError, Result},
-    insert::{INSERT, RECEIPT, SLUG},
+    insert::{INSERT, SLUG},
     physical::State,
 };
 
-/// One batch in the making.
+/// The statements of one write in the making.
 pub(super) struct Write<'a> {
     pub(super) service: &'a DocumentsService,
     pub(super) scope: &'a Scope,
@@ -38,12 +36,70 @@ pub(super) struct Write<'a> {
 }
 
 /// What a failed batch was about, to say what its failure means.
-pub(super) struct Subject<'a> {
-    pub(super) id: &'a str,
+pub(super) struct Subject {
+    pub(super) id: String,
     pub(super) revision: i64,
-    pub(super) slug: Option<&'a str>,
-    pub(super) content: Option<&'a Content>,
+    pub(super) slug: Option<String>,
+    pub(super) content: Option<Content>,
 }
+
+/// What the log is told of a write.
+pub(super) struct Told {
+    pub(super) kind: EventKind,
+    pub(super) reach: Reach,
+    pub(super) version: i64,
+    /// The fields that changed, where any can have.
+    pub(super) changed: Option<Vec<String>>,
+}
+
+/// One write whose statements are complete: its event and generation are the last of them.
+pub(super) struct Prepared<'a> {
+    pub(super) service: &'a DocumentsService,
+    pub(super) scope: &'a Scope,
+    pub(super) collection: &'a Arc<Collection>,
+    pub(super) statements: Vec<Statement>,
+    /// The write's id, and the statement that tells the position of its event. Nothing where
+    /// everything is as it shall be.
+    pub(super) event: Option<(OpId, usize)>,
+    /// The version row that finds a slug for itself, and the statement that tells which.
+    pub(super) slug_of: Option<(String, usize)>,
+    pub(super) subject: Subject,
+    pub(super) parent: Option<String>,
+    pub(super) locale: Option<String>,
+    pub(super) public_slug: Option<String>,
+    pub(super) outcome: Outcome,
+}
+
+impl<'a> Prepared<'a> {
+    /// A write of what is there already: that the head still is at its revision.
+    pub(super) fn unchanged(
+        service: &'a DocumentsService,
+        scope: &'a Scope,
+        collection: &'a Arc<Collection>,
+        document: Document,
+    ) -> Self {
+        let params = [document.row_id.as_str().into(), Value::Integer(document.revision)];
+        let subject =
+            Subject { id: document.id.clone(), revision: document.revision, slug: None, content: None };
+        Self {
+            service,
+            scope,
+            collection,
+            statements: vec![guard_when(GuardKind::StaleRevision, HAS_MOVED, params)],
+            event: None,
+            slug_of: None,
+            subject,
+            parent: None,
+            locale: None,
+            public_slug: None,
+            outcome: Outcome::Head(document),
+        }
+    }
+}
+
+/// The row `?2` is no head at revision `?3`.
+const HAS_MOVED: &str = "NOT EXISTS (SELECT 1 FROM documents AS d \
+     WHERE d.id = ?2 AND d.revision = ?3 AND d.is_current_draft = 1)";
 
 impl<'a> Write<'a> {
     pub(super) fn begin(
@@ -82,7 +138,7 @@ impl<'a> Write<'a> {
     }
 
     /// The same under the first slug that is free of those that are derived from the row's, or under
-    /// `fallback` where many are taken. [`commit_slug`](Self::commit_slug) says which it became.
+    /// `fallback` where many are taken. Which it became is known once it is written.
     pub(super) fn insert_with_free_slug(
         &mut self,
         row: &Stored,
@@ -178,73 +234,37 @@ impl<'a> Write<'a> {
         }
     }
 
-    /// Writes the event and the generation, and commits.
-    pub(super) async fn commit(
-        self,
-        kind: EventKind,
-        reach: Reach,
-        version: i64,
-        changed: Option<Vec<String>>,
-        subject: &Subject<'_>,
-    ) -> Result<Bookmark> {
-        Ok(self.commit_slug(kind, reach, version, changed, subject).await?.0)
-    }
-
-    /// The same, with the slug that the row has found for itself.
-    pub(super) async fn commit_slug(
-        mut self,
-        kind: EventKind,
-        reach: Reach,
-        version: i64,
-        changed: Option<Vec<String>>,
-        subject: &Subject<'_>,
-    ) -> Result<(Bookmark, Option<String>)> {
+    /// Adds the event and the generation.
+    pub(super) fn seal(mut self, told: Told, subject: Subject, outcome: Outcome) -> Prepared<'a> {
+        let Told { kind, reach, version, changed } = told;
         let named = changed.map(|fields| ("fields".to_owned(), Json::from(fields)));
-        let data: Map<String, Json> = named.into_iter().chain(std::mem::take(&mut self.facts)).collect();
-        let event = NewEvent {
+        let data: Map<String, Json> = named.into_iter().chain(self.facts).collect();
+        let event = append(&NewEvent {
             op_id: &self.op_id,
             at: self.now,
             tenant: &self.scope.tenant,
             collection: self.collection.name(),
-            document: Some(subject.id),
+            document: Some(&subject.id),
             version: Some(version),
             kind,
             actor: self.scope.caller.actor(),
             data: if data.is_empty() { Json::Null } else { Json::Object(data) },
-        };
+        });
         let appended = self.statements.len();
-        self.statements.push(append(&event));
+        self.statements.push(event);
         self.statements.push(advance(&self.op_id, reach, &Stamp::draw(&*self.service.entropy)));
-        let session = self.service.database.session(Consistency::Primary);
-        let database = &*self.service.database;
-        match commit(database, &*session, &self.statements, &self.receipt()).await {
-            Ok(committed) => {
-                let (row, slug) = match &committed {
-                    Committed::Answered(results) => {
-                        let first = |at: usize| results.get(at).and_then(Rows::first);
-                        let slug = self.slug_of.as_ref().and_then(|(_, at)| first(*at));
-                        (first(appended), slug.map(|row| row.optional_text(0)))
-                    }
-                    Committed::Found(rows) => {
-                        let row = rows.first();
-                        (row, row.filter(|_| self.slug_of.is_some()).map(|row| row.optional_text(1)))
-                    }
-                };
-                let seq = row.map(|row: Row<'_>| row.integer(0)).transpose()?.unwrap_or_default();
-                let slug = slug.transpose()?.flatten().map(str::to_owned);
-                Ok((Bookmark::new(seq.unsigned_abs(), session.bookmark()), slug))
-            }
-            Err(error) => Err(self.meaning(error, subject).await),
-        }
-    }
-
-    /// Looks the batch up if its answer is lost.
-    fn receipt(&self) -> Statement {
-        match &self.slug_of {
-            Some((row_id, _)) => {
-                Statement::new(RECEIPT, vec![self.op_id.as_str().into(), row_id.as_str().into()])
-            }
-            None => receipt(&self.op_id),
+        Prepared {
+            service: self.service,
+            scope: self.scope,
+            collection: self.collection,
+            statements: self.statements,
+            event: Some((self.op_id, appended)),
+            slug_of: self.slug_of,
+            subject,
+            parent: self.parent,
+            locale: self.locale,
+            public_slug: self.public_slug,
+            outcome,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Round trips, plans and work: what each call may cost.
 
 use serde_json::json;
-use stratus_document::{Input, ListParams, Precondition, View};
+use stratus_document::{
+    Answer, Change, Done, Input, Keyed, ListParams, Operation, Outcome, Precondition, Step, View,
+};
 use stratus_storage::{Consistency, Database, Statement};
 
 use crate::fixture::{World, draft, fields, filter, post};
@@ -56,6 +58,47 @@ async fn reads_take_one_round_trip_and_writes_two() {
     // A slug is found where it is written: to be given one saves no round trip.
     let named = Input { slug: stratus_document::Member::Value("four".into()), ..post("Four", &author) };
     assert_eq!(trips(&world, service.create(&admin, "posts", &named)).await, 1);
+    let id = world.create("posts", &post("Restored", &author)).await.document.id;
+    world.service.patch(&admin, "posts", &id, &any, &patch).await.expect("a patch");
+    assert_eq!(trips(&world, service.restore(&admin, "posts", &id, &any, 1)).await, 2);
+}
+
+#[tokio::test]
+async fn a_write_under_a_key_takes_two_round_trips_and_one_to_be_repeated() {
+    let world = World::demo().await;
+    let (admin, any) = (world.admin(), Precondition::Any);
+    let author = world.author("Ada").await;
+    let id = world.create("posts", &post("One", &author)).await.document.id;
+    let (new, patch) = (post("Two", &author), fields(json!({ "title": "Three" })));
+    let answer = |_: &[Outcome]| Some(Answer { status: 200, headers: String::new(), body: "{}".to_owned() });
+    let step = |step| Change::Step { id: &id, precondition: &any, step };
+    let changes = [
+        Change::Create(&new),
+        Change::Duplicate { id: &id, input: &new },
+        Change::Patch { id: &id, precondition: &any, input: &patch },
+        Change::Restore { id: &id, precondition: &any, version: 1 },
+        step(Step::Publish),
+        // Nothing to do, but to keep that.
+        step(Step::Publish),
+        step(Step::Trash),
+        step(Step::Recover),
+        step(Step::Trash),
+        step(Step::Erase),
+    ];
+    for (n, change) in changes.into_iter().enumerate() {
+        let key = n.to_string();
+        let keyed = Keyed { key: &key, request: "the same", answer: &answer };
+        let operations = [Operation { collection: "posts", change }];
+        for expected in [2, 1] {
+            world.database.reset();
+            let done = world.service.write(&admin, &operations, Some(&keyed)).await.expect("a write");
+            // What is not seen is gone, or is no longer for the caller to see: one more look tells.
+            let is_gone = matches!(change, Change::Step { step: Step::Erase, .. });
+            let trips = if is_gone { 2 } else { expected };
+            assert_eq!(world.database.counts().round_trips, trips, "{change:?}");
+            assert_eq!(matches!(done, Done::Before { .. }), expected == 1, "{change:?}");
+        }
+    }
 }
 
 #[tokio::test]

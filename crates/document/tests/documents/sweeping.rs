@@ -16,7 +16,7 @@ const ANY: Precondition = Precondition::Any;
 async fn swept(world: &World, seed: u64) -> (u64, u64) {
     let registry = world.repository().registry();
     let swept = sweep(&*world.database, registry, &*world.clock, &SeededEntropy::new(seed)).await;
-    let Swept { opened, closed } = swept.expect("a sweep");
+    let Swept { opened, closed, .. } = swept.expect("a sweep");
     (opened, closed)
 }
 
@@ -52,6 +52,40 @@ fn public_seq(world: &World) -> String {
 async fn is_sound(world: &World) {
     let registry = world.repository().registry();
     assert_eq!(stratus_document::examine(&*world.database, registry).await.expect("findings"), vec![]);
+}
+
+#[tokio::test]
+async fn keys_that_have_expired_are_forgotten() {
+    let world = World::demo().await;
+    let id = author(&world, None, None).await;
+    {
+        let connection = world.connection();
+        // So many that one batch does not do.
+        let sql = "INSERT INTO idempotency_keys (tenant_id, principal, key, request, op_id, definitions, status, \
+             headers, body, created_at, expires_at) SELECT 'default', 'public:*', CAST(n.value AS TEXT), '', '', '', \
+             201, '{}', '', 0, ?1 + 1000 + n.value FROM json_each(?2) AS n";
+        let numbers = serde_json::Value::from((1..=2_500).collect::<Vec<i64>>()).to_string();
+        connection.execute(sql, rusqlite::params![NOW, numbers]).expect("keys");
+        let sql = "INSERT INTO idempotency_documents SELECT ?1, id FROM idempotency_keys";
+        connection.execute(sql, [&id]).expect("their documents");
+    }
+    let forgotten = async || {
+        let registry = world.repository().registry();
+        let swept = sweep(&*world.database, registry, &*world.clock, &SeededEntropy::new(1)).await;
+        swept.expect("a sweep").forgotten
+    };
+    let left = || {
+        let count =
+            |table: &str| texts(&world, &format!("SELECT CAST(count(*) AS TEXT) FROM {table}")).concat();
+        (count("idempotency_keys"), count("idempotency_documents"))
+    };
+    assert_eq!(forgotten().await, 0);
+    world.clock.set(NOW + 3_400);
+    assert_eq!((forgotten().await, left()), (2_400, ("100".into(), "100".into())));
+    assert_eq!(forgotten().await, 0);
+    world.clock.set(NOW + HOUR);
+    assert_eq!((forgotten().await, left()), (100, ("0".into(), "0".into())));
+    is_sound(&world).await;
 }
 
 #[tokio::test]

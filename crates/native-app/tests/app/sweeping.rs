@@ -26,7 +26,10 @@ fn a_sweep_says_what_it_recorded() {
     Server::start(data.path(), &["--demo", "--sweep-interval", "0"]).stop();
     assert_eq!(number(&sqlite(data.path()), SWEPT), 0, "the server was not to sweep");
     open_window(data.path(), &slug(data.path(), 0));
-    for said in ["1 window opened, 0 closed\n", "0 windows opened, 0 closed\n"] {
+    for said in [
+        "1 window opened, 0 closed; 0 idempotency keys forgotten\n",
+        "0 windows opened, 0 closed; 0 idempotency keys forgotten\n",
+    ] {
         assert_eq!(finish(stratus(data.path(), &["sweep"])).expect(0).stdout, said);
     }
     finish(stratus(data.path(), &["doctor"])).expect(0);

@@ -1,0 +1,288 @@
+//! How writes are done: one look for all operations, then one batch of all their statements.
+//!
+//! A single write is a batch of one. What a look showed is guarded, so whatever gets in between
+//! undoes the whole batch, and it is looked at and prepared again.
+
+use std::{ops::Range, sync::Arc};
+
+use stratus_access::Action;
+use stratus_storage::{Consistency, Rows, Statement, parse_uuid};
+
+use super::{
+    DocumentsService, MAX_ATTEMPTS, MAX_CREATES, Member, Needs, Precondition, Written,
+    commit::Failure,
+    kept::{self, Kept},
+    operation::{Change, Done, Failed, Keyed, Operation, Outcome, Step},
+    place::{self, Begun},
+    rights_for, state,
+    write::Prepared,
+};
+use crate::{
+    collection::Collection,
+    document::Scope,
+    error::{DocumentError, Result},
+};
+
+/// An operation, and the collection that it is in.
+struct Plan<'a> {
+    operation: &'a Operation<'a>,
+    collection: &'a Arc<Collection>,
+}
+
+/// What was there when it was looked at.
+struct Looked {
+    rows: Vec<Rows>,
+    /// Which of the rows each operation asked for.
+    ranges: Vec<Range<usize>>,
+    kept: Option<Kept>,
+    /// The backend's own bookmark of the look.
+    seen: Option<String>,
+}
+
+impl DocumentsService {
+    /// Does writes, all or nothing: two round trips, or one where there is nothing to look at.
+    ///
+    /// No two of them may be of one document, and none may name as the original of a translation
+    /// what another one writes. Under a key they are done once: whoever asks again within a day, and
+    /// still has the rights, gets the answer that was kept.
+    ///
+    /// # Errors
+    ///
+    /// Those of the single writes, with the operation that each is due to: the first one that
+    /// fails. [`DocumentError::Repeated`] for the second operation of one document;
+    /// [`DocumentError::KeyReused`], [`DocumentError::AnswerNotKept`].
+    pub async fn write(
+        &self,
+        scope: &Scope,
+        operations: &[Operation<'_>],
+        keyed: Option<&Keyed<'_>>,
+    ) -> Result<Done, Failed> {
+        refuse_repeated(operations)?;
+        let mut plans = Vec::with_capacity(operations.len());
+        for (at, operation) in operations.iter().enumerate() {
+            let collection = self.collection_of(scope, operation).await.map_err(Failed::at(at))?;
+            plans.push(Plan { operation, collection });
+        }
+        let mut attempt = 1;
+        loop {
+            let mut looked = self.look(scope, &plans, keyed).await?;
+            if let (Some(keyed), Some(kept)) = (keyed, looked.kept.take()) {
+                self.require_rights(scope, &plans, &looked).await?;
+                return Ok(self.again(keyed, kept, looked.seen)?);
+            }
+            let mut prepared = Vec::with_capacity(plans.len());
+            let mut begun = Begun::default();
+            for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
+                let rows = &looked.rows[range.clone()];
+                let next = self.prepare(scope, plan, rows, &mut begun).await;
+                prepared.push(next.map_err(Failed::at(at))?);
+            }
+            let (failed, limit) = match self.commit(scope, prepared, keyed).await {
+                Ok((outcomes, bookmark)) => return Ok(Done::Now { outcomes, bookmark }),
+                Err(Failure::Overtaken) => (Failed::from(DocumentError::Contended), MAX_ATTEMPTS),
+                Err(Failure::Failed(failed)) => {
+                    let limit = failed.at.and_then(|at| plans.get(at)?.attempts(&failed.error));
+                    (failed, limit.unwrap_or(0))
+                }
+            };
+            if limit == 0 {
+                return Err(failed);
+            }
+            if attempt >= limit {
+                return Err(Failed { at: failed.at, error: DocumentError::Contended });
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Does one write, and says what it left behind.
+    pub(super) async fn one(
+        &self,
+        scope: &Scope,
+        operation: Operation<'_>,
+    ) -> Result<(Outcome, Option<stratus_storage::Bookmark>)> {
+        let done = self.write(scope, &[operation], None).await.map_err(|it| it.error)?;
+        let Done::Now { outcomes, bookmark } = done else { return Err(DocumentError::AnswerNotKept) };
+        let outcome = outcomes.into_iter().next().unwrap_or(Outcome::Erased);
+        Ok((outcome, bookmark))
+    }
+
+    /// The same for one that leaves a head behind.
+    pub(super) async fn one_written(&self, scope: &Scope, operation: Operation<'_>) -> Result<Written> {
+        match self.one(scope, operation).await? {
+            (Outcome::Head(document), bookmark) => Ok(Written { document, bookmark }),
+            (Outcome::Erased, _) => Err(DocumentError::NotFound),
+        }
+    }
+
+    async fn collection_of(&self, scope: &Scope, operation: &Operation<'_>) -> Result<&Arc<Collection>> {
+        match operation.change {
+            Change::Create(input) | Change::Duplicate { input, .. } => {
+                self.creatable(scope, operation.collection, input).await
+            }
+            _ => self.repository.known(operation.collection),
+        }
+    }
+
+    /// Looks at everything that the operations are about, at one moment.
+    async fn look(
+        &self,
+        scope: &Scope,
+        plans: &[Plan<'_>],
+        keyed: Option<&Keyed<'_>>,
+    ) -> Result<Looked, Failed> {
+        let mut statements: Vec<_> = keyed.map(|it| kept::look(scope, it)).into_iter().collect();
+        let mut ranges = Vec::with_capacity(plans.len());
+        for (at, plan) in plans.iter().enumerate() {
+            let start = statements.len();
+            statements.extend(self.looks(scope, plan).map_err(Failed::at(at))?);
+            ranges.push(start..statements.len());
+        }
+        let session = self.database.session(Consistency::Primary);
+        let rows = match statements.as_slice() {
+            [] => Vec::new(),
+            [one] => vec![session.query(one).await?],
+            several => session.batch(several).await?,
+        };
+        let kept = match (keyed, rows.first()) {
+            (Some(_), Some(rows)) => self.kept(rows)?,
+            _ => None,
+        };
+        let rows_of_all = ranges.iter().all(|it| it.end <= rows.len());
+        if !rows_of_all {
+            let what = "fewer results than statements".to_owned();
+            return Err(stratus_storage::Error::Unexpected { what }.into());
+        }
+        Ok(Looked { rows, ranges, kept, seen: session.bookmark() })
+    }
+
+    fn looks(&self, scope: &Scope, plan: &Plan<'_>) -> Result<Vec<Statement>> {
+        let Plan { operation, collection } = plan;
+        let original = operation.input().and_then(|input| place::target(scope, collection, input));
+        let Some(id) = operation.named() else { return Ok(original.into_iter().collect()) };
+        let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
+        let mut looks = match operation.change {
+            Change::Duplicate { .. } => self.source_looks(scope, collection, id),
+            _ => state::looks(scope, collection, id, operation.needs(), &scope.rights()),
+        };
+        if let Change::Restore { version, .. } = operation.change {
+            looks.push(state::version_look(scope, collection, id, version));
+        }
+        looks.extend(original);
+        Ok(looks)
+    }
+
+    /// Fails unless the caller may still do what was done under their key. What is erased since is
+    /// no one's.
+    async fn require_rights(&self, scope: &Scope, plans: &[Plan<'_>], looked: &Looked) -> Result<(), Failed> {
+        for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
+            let Plan { operation, collection } = plan;
+            let Some(id) = operation.named() else { continue };
+            let rows = &looked.rows[range.clone()];
+            if rows.iter().take(2).all(Rows::is_empty) && !self.exists(scope, id).await? {
+                continue;
+            }
+            let seen = match operation.change {
+                Change::Duplicate { .. } => self.source(scope, collection, id, rows).await.map(drop),
+                _ => self.seen(scope, collection, id, operation.needs(), rows).await.map(drop),
+            };
+            match seen {
+                Ok(()) | Err(DocumentError::Trashed) => {}
+                Err(error) => return Err(Failed { at: Some(at), error }),
+            }
+        }
+        Ok(())
+    }
+
+    async fn prepare<'a>(
+        &'a self,
+        scope: &'a Scope,
+        plan: &Plan<'a>,
+        rows: &[Rows],
+        begun: &mut Begun,
+    ) -> Result<Prepared<'a>> {
+        let Plan { operation, collection } = *plan;
+        let (id, input) = match operation.change {
+            Change::Create(input) => {
+                return self.create_root(scope, collection, input, rows.first(), begun);
+            }
+            Change::Duplicate { id, input } => {
+                let source = self.source(scope, collection, id, rows).await?;
+                return self.copy_root(scope, collection, &source, input, rows.get(2), begun);
+            }
+            Change::Patch { id, input, .. } | Change::Replace { id, input, .. } => (id, Some(input)),
+            Change::Restore { id, .. } | Change::Step { id, .. } => (id, None),
+        };
+        let needs = operation.needs();
+        let mut current = self.seen(scope, collection, id, needs, rows).await?;
+        if !matches!(operation.change, Change::Step { step: Step::Recover | Step::Erase, .. }) {
+            current = self.require_live(scope, collection, current).await?;
+        }
+        operation.precondition().check(current.head.document.revision)?;
+        let also = rows.get(state::count(needs));
+        match operation.change {
+            Change::Step { step, .. } => self.step_root(scope, collection, &current, step),
+            _ => {
+                let original = match input {
+                    Some(_) => self.original(also, begun)?,
+                    None => None,
+                };
+                self.save_root(scope, collection, &current, operation.change, also, original)
+            }
+        }
+    }
+}
+
+impl Operation<'_> {
+    /// The rights to the document that it asks for.
+    fn needs(&self) -> Needs<'static> {
+        match self.change {
+            Change::Step { step, .. } => Needs::always(step.rights()),
+            _ => self.input().map_or(Needs::always(&[Action::Update]), rights_for),
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// How often it is tried where it fails with an error that may not come again; nothing where it
+    /// will.
+    fn attempts(&self, error: &DocumentError) -> Option<usize> {
+        let is_any = *self.operation.precondition() == Precondition::Any;
+        match (self.operation.change, error) {
+            // The suffix that was drawn for it is taken, too: the next one won't be.
+            (Change::Create(input) | Change::Duplicate { input, .. }, DocumentError::SlugTaken { .. }) => {
+                (!matches!(input.slug, Member::Value(_))).then_some(MAX_CREATES)
+            }
+            (Change::Create(input) | Change::Duplicate { input, .. }, DocumentError::Contended) => {
+                matches!(input.translation_of, Member::Value(_)).then_some(MAX_CREATES)
+            }
+            // Not this one has changed, but what it is to be a translation of.
+            (
+                Change::Patch { .. } | Change::Replace { .. } | Change::Restore { .. },
+                DocumentError::Contended,
+            ) => Some(MAX_ATTEMPTS),
+            (_, DocumentError::StaleRevision { .. }) => is_any.then_some(MAX_ATTEMPTS),
+            _ => None,
+        }
+    }
+}
+
+/// Each document is written once, and what a translation joins by none of the others.
+fn refuse_repeated(operations: &[Operation<'_>]) -> Result<(), Failed> {
+    let original = |operation: &Operation<'_>| match operation.input().map(|it| &it.translation_of) {
+        Some(Member::Value(id)) => Some(id.clone()),
+        _ => None,
+    };
+    for (at, operation) in operations.iter().enumerate() {
+        let is_repeated = operations[..at].iter().any(|earlier| {
+            let (written, joined) = (operation.written(), original(operation));
+            let is_written = written.is_some()
+                && (written == earlier.written() || written == original(earlier).as_deref());
+            is_written || (joined.is_some() && joined.as_deref() == earlier.written())
+        });
+        if is_repeated {
+            return Err(Failed { at: Some(at), error: DocumentError::Repeated });
+        }
+    }
+    Ok(())
+}
