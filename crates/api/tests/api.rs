@@ -13,11 +13,13 @@ mod api {
     mod erasing;
     mod failures;
     mod garbage;
+    mod hidden;
     mod history;
     mod lifecycle;
     mod listing;
     mod methods;
     mod permissions;
+    mod populating;
     mod races;
     mod reading;
     mod standing;

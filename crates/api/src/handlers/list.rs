@@ -29,7 +29,7 @@ pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
     let pages = Pages { next: page.next, prev: page.prev };
     let audience = Audience::of(call.caller(), state);
     if let Some(selection) = projection.as_ref().and_then(Projection::population) {
-        let populated = reading.populate(page.documents, state, selection).await;
+        let populated = Box::pin(reading.populate(page.documents, state, selection)).await;
         let populated = populated.map_err(|it| call.refuse(it))?;
         return answer::populated_page(&call, &populated, &pages, audience, &known);
     }

@@ -51,11 +51,7 @@ struct Asked {
 }
 
 impl Asked {
-    async fn take(
-        call: &Call,
-        collection: &Arc<Collection>,
-        params: &mut Params,
-    ) -> Result<Self, Problem> {
+    async fn take(call: &Call, collection: &Arc<Collection>, params: &mut Params) -> Result<Self, Problem> {
         let state = call.take_state(params).await?;
         let projection = Projection::take(call, collection, params).await?;
         let view = View { state, locale: params.take("locale")? };
@@ -74,7 +70,7 @@ impl Asked {
         let Some(selection) = projection.and_then(Projection::population) else {
             return answer::document(call, &document, projection, self.audience, known);
         };
-        let populated = reading.populate(vec![document], self.view.state, selection).await;
+        let populated = Box::pin(reading.populate(vec![document], self.view.state, selection)).await;
         answer::populated(call, &populated.map_err(|it| call.refuse(it))?, self.audience, known)
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     document::{COLUMN_COUNT, COLUMNS, Document, Scope},
     error::{DocumentError, Result},
     physical::State,
+    query::MAX_LIMIT,
     selection::{Branch, Hole, Selection, Template},
     sql::{Base, Builder, Rights},
     texts,
@@ -27,6 +28,13 @@ pub const MAX_POPULATED: usize = 5_000;
 
 /// How many bytes an answer with populated references has at most.
 pub const MAX_POPULATED_BYTES: usize = 16 << 20;
+
+/// How many documents are looked up without being weighed: as many as a list has at most.
+const MAX_UNWEIGHED: usize = MAX_LIMIT as usize;
+
+/// How many bytes the contents of the documents of a level have at most, where they are weighed:
+/// little of each may be shown, and all of it is read.
+const MAX_HELD_BYTES: i64 = 32 << 20;
 
 /// Documents, with those that they refer to.
 #[derive(Debug)]
@@ -140,8 +148,14 @@ impl DocumentRepository {
     fn learn(&self, gathering: &mut Gathering<'_>, wanted: Vec<String>, mut rows: Rows) -> Result<()> {
         gathering.known.extend(wanted.into_iter().map(|id| (id, None)));
         for row in rows.iter_mut() {
+            if row.as_row().value(0)?.is_null() {
+                let what = format!("what it refers to has more than {} MiB", MAX_HELD_BYTES >> 20);
+                return Err(DocumentError::TooMuchToPopulate { what });
+            }
             // A collection that is no more has no documents to show.
-            let Some(collection) = self.registry.collection(row.as_row().text(COLUMN_COUNT)?) else { continue };
+            let Some(collection) = self.registry.collection(row.as_row().text(COLUMN_COUNT)?) else {
+                continue;
+            };
             let document = Document::take(collection, row)?;
             gathering.known.insert(document.id.clone(), Some(gathering.documents.len()));
             gathering.documents.push(document);
@@ -162,33 +176,54 @@ struct Viewer {
 
 /// The documents of these ids that the caller sees, of any collection: in one statement. The
 /// collection is the column after [`COLUMNS`].
+///
+/// Many documents are weighed first, by the lengths in their rows' headers. If they are too much to
+/// be held at once, there is one row and it has no id.
 fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String]) -> Statement {
-    let text = texts::targets(state);
+    let is_weighed = ids.len() > MAX_UNWEIGHED;
+    let text = texts::targets(state, is_weighed);
     let mut sql = Builder::again(text);
     let ids = sql.aside(|sql| {
         sql.bind(Json::from(ids).to_string());
     });
-    let found = |sql: &mut Builder, state: State, flag: &str| {
-        sql.push("SELECT ").push(COLUMNS).push(", d.type_id AS type_id FROM json_each(").push(&ids);
-        sql.push(") AS w CROSS JOIN documents AS d INDEXED BY ").push(root_index(state));
-        sql.push(" ON d.root_id = w.value AND ").push(flag).push(" = 1 AND d.deleted_at IS NULL");
-        sql.push(" AND d.tenant_id = ").bind(scope.tenant.as_str());
-        sql.window(state, viewer.now).granted(Base::Among(&viewer.reading), &[], &viewer.rights);
-    };
-    let updatable = |sql: &mut Builder| {
-        sql.permitted(Base::Among(&viewer.updating), Action::Update, &viewer.rights);
-    };
-    if state == State::Published {
-        found(&mut sql, State::Published, "d.is_published");
-    } else {
-        found(&mut sql, State::Draft, "d.is_current_draft");
-        sql.push(" AND ");
-        updatable(&mut sql);
+    let terms = match state {
+        State::Published => vec![(State::Published, "d.is_published", false)],
         // Of what the caller may not update, they see what is public.
-        sql.push(" UNION ALL ");
-        found(&mut sql, State::Published, "d.is_published");
-        sql.push(" AND NOT ");
-        updatable(&mut sql);
+        State::Draft | State::Trashed => {
+            vec![(State::Draft, "d.is_current_draft", true), (State::Published, "d.is_published", true)]
+        }
+    };
+    let terms = terms.into_iter().map(|(state, flag, is_by_update)| {
+        sql.aside(|sql| {
+            sql.push(" FROM json_each(").push(&ids).push(") AS w CROSS JOIN documents AS d INDEXED BY ");
+            sql.push(root_index(state)).push(" ON d.root_id = w.value AND ").push(flag);
+            sql.push(" = 1 AND d.deleted_at IS NULL AND d.tenant_id = ").bind(scope.tenant.as_str());
+            sql.window(state, viewer.now).granted(Base::Among(&viewer.reading), &[], &viewer.rights);
+            if is_by_update {
+                sql.push(if state == State::Published { " AND NOT " } else { " AND " });
+                sql.permitted(Base::Among(&viewer.updating), Action::Update, &viewer.rights);
+            }
+        })
+    });
+    let terms: Vec<String> = terms.collect();
+    if is_weighed {
+        sql.push("WITH weight (bytes) AS MATERIALIZED (SELECT total(bytes) FROM (");
+        for (at, term) in terms.iter().enumerate() {
+            sql.push(if at > 0 { " UNION ALL " } else { "" });
+            sql.push("SELECT octet_length(d.data) AS bytes").push(term);
+        }
+        sql.push(")) ");
+    }
+    for (at, term) in terms.iter().enumerate() {
+        sql.push(if at > 0 { " UNION ALL " } else { "" });
+        sql.push("SELECT ").push(COLUMNS).push(", d.type_id AS type_id").push(term);
+        if is_weighed {
+            sql.push(" AND (SELECT bytes FROM weight) <= ").push_number(MAX_HELD_BYTES);
+        }
+    }
+    if is_weighed {
+        sql.push(" UNION ALL SELECT ").push(&"NULL, ".repeat(COLUMN_COUNT)).push("NULL FROM weight");
+        sql.push(" WHERE bytes > ").push_number(MAX_HELD_BYTES);
     }
     sql.finish_in(text)
 }
@@ -215,8 +250,7 @@ impl<'s> Gathering<'s> {
         let known = documents.iter().enumerate().map(|(at, it)| (it.id.clone(), shown(at))).collect();
         let (roots, cut_at) = (documents.len(), HashMap::new());
         let cuts = Vec::with_capacity(roots * 2);
-        let mut gathering =
-            Self { selection, documents, cuts, roots, known, cut_at, looked_up: 0, bytes: 0 };
+        let mut gathering = Self { selection, documents, cuts, roots, known, cut_at, looked_up: 0, bytes: 0 };
         for document in 0..roots {
             gathering.cut(document, Selection::ROOT, Vec::new())?;
         }

@@ -10,8 +10,8 @@ use super::syntax::Item;
 /// Why names mean nothing, or nothing yet.
 #[derive(Debug)]
 pub(super) enum Unresolved {
-    /// What is wrong, `{at}` being the place, and the place in bytes.
-    Fault { why: String, at: usize },
+    /// What is wrong, and where.
+    Fault(String),
     /// Only the database can tell whether the caller may know of the collection of this name.
     Doubt(String),
 }
@@ -41,26 +41,30 @@ impl<'a> Resolver<'a> {
         items: &[Item<'_>],
     ) -> Result<Selection, Unresolved> {
         let mut selection = Selection::of(collection);
-        self.choose(&mut selection, Selection::ROOT, items)?;
+        self.choose(&mut selection, Selection::ROOT, "", items)?;
         Ok(selection)
     }
 
+    /// Chooses below the references at `path`.
     fn choose(
         &self,
         selection: &mut Selection,
         branch: Branch,
+        path: &str,
         items: &[Item<'_>],
     ) -> Result<(), Unresolved> {
         for item in items {
+            let here = if path.is_empty() { item.name.to_owned() } else { format!("{path}.{}", item.name) };
             let Some(inner) = &item.inner else {
                 let shown = selection.show(branch, item.name);
-                shown.map_err(|it| fault(selection, branch, item, it))?;
+                shown.map_err(|it| fault(selection.collection(branch), &here, path, it))?;
                 continue;
             };
-            let target = self.target(selection, branch, item)?;
-            let followed = selection.follow(branch, item.name, target);
-            let next = followed.map_err(|it| fault(selection, branch, item, it))?;
-            self.choose(selection, next, inner)?;
+            let collection = Arc::clone(selection.collection(branch));
+            let fault = |it| fault(&collection, &here, path, it);
+            let target = self.target(selection.target(branch, item.name).map_err(fault)?, fault)?;
+            let next = selection.follow(branch, item.name, target).map_err(fault)?;
+            self.choose(selection, next, &here, inner)?;
         }
         Ok(())
     }
@@ -69,12 +73,10 @@ impl<'a> Resolver<'a> {
     /// look as if it were not there: nothing in its parentheses is looked at.
     fn target(
         &self,
-        selection: &Selection,
-        branch: Branch,
-        item: &Item<'_>,
+        name: &str,
+        fault: impl Fn(Unselectable) -> Unresolved,
     ) -> Result<&'a Arc<Collection>, Unresolved> {
-        let name = selection.target(branch, item.name).map_err(|it| fault(selection, branch, item, it))?;
-        let unknown = || fault(selection, branch, item, Unselectable::Unknown);
+        let unknown = || fault(Unselectable::Unknown);
         let target = self.registry.collection(name).ok_or_else(unknown)?;
         if target.allows(self.caller, Action::Read) {
             return Ok(target);
@@ -87,18 +89,17 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn fault(selection: &Selection, branch: Branch, item: &Item<'_>, error: Unselectable) -> Unresolved {
-    let why = match error {
+/// What is wrong with the field at the path `here`, below the references at `path`. A name that is
+/// not there is not repeated.
+fn fault(collection: &Collection, here: &str, path: &str, error: Unselectable) -> Unresolved {
+    Unresolved::Fault(match error {
         Unselectable::Unknown => {
-            let fields = selection.collection(branch).fields().iter();
-            let public = fields.filter(|it| !it.definition().private).map(|it| it.name());
-            let public = public.collect::<Vec<_>>().join(", ");
-            format!("names a field that is not there at {{at}}; there are {public}")
+            let public = collection.fields().iter().filter(|it| !it.definition().private);
+            let public = public.map(|it| it.name()).collect::<Vec<_>>().join(", ");
+            let place = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+            format!("names a field{place} that is not there; there are {public}")
         }
-        Unselectable::Twice => "names a field twice at {at}".to_owned(),
-        Unselectable::NoReference => {
-            "opens parentheses after a field that is no reference at {at}".to_owned()
-        }
-    };
-    Unresolved::Fault { why, at: item.at }
+        Unselectable::Twice => format!("names `{here}` twice"),
+        Unselectable::NoReference => format!("opens parentheses after `{here}`, which is no reference"),
+    })
 }
