@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use stratus_access::Caller;
-use stratus_document::{Document, State};
+use stratus_document::{Document, Populated, State};
 use stratus_storage::Bookmark;
 
 use crate::{
@@ -92,6 +92,35 @@ pub(crate) fn page(
     let body =
         wire::list(documents, pages, |body, document| wire::push_document(body, document, projection))?;
     Ok(tagged(json(StatusCode::OK, body), &tag, audience))
+}
+
+/// Answers a read with one document and what it refers to. The number of its tag is the revision of
+/// the document, the rest is a hash of the body: what it refers to changes without it.
+pub(crate) fn populated(
+    call: &Call,
+    populated: &Populated,
+    audience: Audience,
+    known: &IfNoneMatch,
+) -> Result<Response, Problem> {
+    let body = wire::one_populated(populated).map_err(|it| call.refuse(it))?;
+    let revision = populated.roots().next().map_or(0, |it| it.document().revision);
+    let tag = EntityTag::of_body(revision, body.as_bytes());
+    match known.has(&tag) {
+        true => Ok(unchanged(&tag, audience)),
+        false => Ok(tagged(json(StatusCode::OK, body), &tag, audience)),
+    }
+}
+
+/// Answers a read with a page of documents and what they refer to.
+pub(crate) fn populated_page(
+    call: &Call,
+    populated: &Populated,
+    pages: &Pages,
+    audience: Audience,
+    known: &IfNoneMatch,
+) -> Result<Response, Problem> {
+    let text = wire::list_populated(populated, pages).map_err(|it| call.refuse(it))?;
+    Ok(body(text, audience, known))
 }
 
 /// Answers a read with a body whose tag it is itself.

@@ -131,6 +131,19 @@ impl Call {
         })
     }
 
+    /// Whether the caller may read a collection, or a document in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the storage.
+    pub(crate) async fn knows_of(&self, collection: &str) -> Result<bool, Problem> {
+        match self.repository().reach(&self.scope, collection, Action::Read).await {
+            Ok(_) => Ok(true),
+            Err(DocumentError::NotFound) => Ok(false),
+            Err(error) => Err(self.refuse(error)),
+        }
+    }
+
     /// The parameters of its query.
     ///
     /// # Errors

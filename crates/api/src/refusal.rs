@@ -33,6 +33,11 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             Problem::new(Code::InvalidCursor, detail)
         }
         DocumentError::Unindexed { message } => Problem::new(Code::UnindexedQuery, message),
+        DocumentError::TooMuchToPopulate { what } => {
+            let detail =
+                format!("this is too much for one answer: {what}; lower `limit`, or name fewer `fields`");
+            Problem::new(Code::TooMuchToPopulate, detail)
+        }
         DocumentError::StaleRevision { current } => {
             let detail = format!("the document is at revision {current} by now; read it again");
             Problem::new(Code::StaleRevision, detail)

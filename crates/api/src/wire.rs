@@ -2,7 +2,8 @@
 //!
 //! Bodies are pushed together as text: fields leave as they are stored, without being parsed.
 
-mod projection;
+mod fields;
+mod populated;
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,8 @@ use stratus_access::Entry;
 use stratus_document::{Document, Referrer, push_time};
 use stratus_storage::Timestamp;
 
-pub(crate) use projection::Projection;
+pub(crate) use fields::Projection;
+pub(crate) use populated::{list_populated, one_populated};
 
 use crate::problem::Problem;
 
@@ -42,15 +44,24 @@ pub(crate) fn list<T>(
     pages: &Pages,
     push: impl Fn(&mut String, &T) -> Result<(), Problem>,
 ) -> Result<String, Problem> {
+    list_of(items.iter(), pages, push)
+}
+
+fn list_of<T, E>(
+    items: impl ExactSizeIterator<Item = T>,
+    pages: &Pages,
+    push: impl Fn(&mut String, T) -> Result<(), E>,
+) -> Result<String, E> {
     let mut body = String::from("{\"data\":[");
-    for (at, item) in items.iter().enumerate() {
+    let count = items.len();
+    for (at, item) in items.enumerate() {
         if at > 0 {
             body.push(',');
         }
         push(&mut body, item)?;
         if at == 0 {
             // Most others are about as long; a body that grows step by step is copied at each.
-            body.reserve(((items.len() - 1) * body.len() * 5 / 4 + 200).min(MAX_RESERVED));
+            body.reserve(((count - 1) * body.len() * 5 / 4 + 200).min(MAX_RESERVED));
         }
     }
     body.push_str("],\"page\":{\"next\":");
@@ -67,6 +78,17 @@ pub(crate) fn push_document(
     document: &Document,
     projection: Option<&Projection>,
 ) -> Result<(), Problem> {
+    push_head(body, document);
+    match projection {
+        None => body.push_str(&document.fields),
+        Some(projection) => projection.push(body, &document.fields)?,
+    }
+    body.push('}');
+    Ok(())
+}
+
+/// Everything of a document in front of its fields.
+fn push_head(body: &mut String, document: &Document) {
     let texts = [("{\"id\":", document.id.as_str()), (",\"type\":", document.collection().name())];
     for (key, text) in texts {
         body.push_str(key);
@@ -94,12 +116,6 @@ pub(crate) fn push_document(
         push_text(body, group);
     }
     body.push_str(",\"fields\":");
-    match projection {
-        None => body.push_str(&document.fields),
-        Some(projection) => projection.push(body, &document.fields)?,
-    }
-    body.push('}');
-    Ok(())
 }
 
 fn push_times(body: &mut String, document: &Document) {

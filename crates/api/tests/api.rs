@@ -14,12 +14,14 @@ mod api {
     mod erasing;
     mod failures;
     mod garbage;
+    mod hidden;
     mod history;
     mod idempotency;
     mod lifecycle;
     mod listing;
     mod methods;
     mod permissions;
+    mod populating;
     mod races;
     mod reading;
     mod standing;

@@ -50,6 +50,14 @@ impl Field {
         }
     }
 
+    /// The collection that it refers into, if it is a reference.
+    pub fn target(&self) -> Option<&str> {
+        match &self.kind {
+            FieldKind::Reference { to, .. } => Some(to),
+            _ => None,
+        }
+    }
+
     /// The fields of its object, if it is one.
     pub fn fields(&self) -> &[Field] {
         match &self.kind {
@@ -107,6 +115,16 @@ impl Shape {
             field = shape?.innermost();
         }
         Some(field)
+    }
+
+    /// The public field at a dotted path through objects and lists of them; of a list, what its items
+    /// are of.
+    pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
+        let mut names = path.split('.');
+        let first = self.field(names.next()?).filter(|field| !field.definition.private)?;
+        names.try_fold(first.innermost(), |field, name| {
+            field.fields().iter().find(|it| it.name == name).map(Field::innermost)
+        })
     }
 
     /// The dotted paths of all references in it, with their strength, through objects, lists and
@@ -188,6 +206,12 @@ impl Collection {
     /// The public field at a dotted path through objects, lists and blocks.
     pub(crate) fn public_values_at(&self, path: &str) -> Option<&Field> {
         self.shape.public_values_at(path)
+    }
+
+    /// The public field at a dotted path through objects and lists of them; of a list, what its items
+    /// are of.
+    pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
+        self.shape.public_items_at(path)
     }
 
     /// Its base grants.

@@ -62,6 +62,12 @@ pub enum DocumentError {
         /// What to declare.
         message: String,
     },
+    /// An answer refers to more documents than are put into one.
+    #[error("too much to populate: {what}")]
+    TooMuchToPopulate {
+        /// What, and the limit.
+        what: String,
+    },
     /// Someone else wrote first. Read again and decide again.
     #[error("the document is at revision {current}")]
     StaleRevision {

@@ -29,6 +29,7 @@ mod registry;
 mod repair;
 mod repository;
 mod rewrite;
+mod selection;
 mod service;
 mod settings;
 mod slug;
@@ -55,8 +56,11 @@ pub use physical::{Column, Direction, Index, State};
 pub use query::{CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
 pub use registry::Registry;
 pub use repair::{Repaired, repair};
-pub use repository::{DocumentRepository, Page, View};
+pub use repository::{
+    DocumentRepository, MAX_POPULATED, MAX_POPULATED_BYTES, Page, Piece, Place, Populated, Reading, View,
+};
 pub use rewrite::rewrite_outdated;
+pub use selection::{Branch, Selection, Unselectable};
 pub use service::{
     Answer, Change, DocumentsService, Done, Failed, Input, Keyed, MakeAnswer, Member, Operation, Outcome,
     Permissions, Precondition, Step, Written,

@@ -1,13 +1,17 @@
 //! The one place that documents are read from.
 
 mod family;
+mod population;
+mod reading;
 mod referrers;
 
 use std::sync::Arc;
 
+pub use population::{MAX_POPULATED, MAX_POPULATED_BYTES, Piece, Place, Populated};
+pub use reading::Reading;
 pub(crate) use referrers::referrer;
 use stratus_access::Action;
-use stratus_storage::{Clock, Database, Row, Rows, Statement, Value, parse_uuid};
+use stratus_storage::{Clock, Database, Row, Rows, Session, Statement, Value, parse_uuid};
 
 use crate::{
     collection::Collection,
@@ -84,6 +88,17 @@ impl DocumentRepository {
     /// [`DocumentError::NotFound`]; [`DocumentError::Trashed`] for callers who may recover it;
     /// [`DocumentError::Denied`] for a state that the caller has no right to.
     pub async fn get(&self, scope: &Scope, collection: &str, id: &str, view: &View) -> Result<Document> {
+        self.get_in(&*self.session(scope), scope, collection, id, view).await
+    }
+
+    async fn get_in(
+        &self,
+        session: &dyn Session,
+        scope: &Scope,
+        collection: &str,
+        id: &str,
+        view: &View,
+    ) -> Result<Document> {
         let collection = self.known(collection)?;
         if let Some(locale) = &view.locale {
             query::locale(collection, Some(locale))?;
@@ -94,7 +109,7 @@ impl DocumentRepository {
         sql.push("SELECT ").push(COLUMNS).push(" FROM documents AS d INDEXED BY ");
         sql.push(root_index(view.state)).push(" WHERE d.root_id = ").bind(id).push(" AND ");
         self.in_view(&mut sql, scope, collection, view);
-        match self.one(scope, collection, sql.finish_in(text)).await? {
+        match one(session, collection, sql.finish_in(text)).await? {
             Some(document) => Ok(document),
             None => Err(self.refusal(scope, collection, id, right_to_read(view.state)).await?),
         }
@@ -113,6 +128,17 @@ impl DocumentRepository {
         parent: Option<&str>,
         view: &View,
     ) -> Result<Document> {
+        self.get_by_slug_in(&*self.session(scope), scope, collection, (slug, parent), view).await
+    }
+
+    async fn get_by_slug_in(
+        &self,
+        session: &dyn Session,
+        scope: &Scope,
+        collection: &str,
+        (slug, parent): (&str, Option<&str>),
+        view: &View,
+    ) -> Result<Document> {
         let collection = self.known(collection)?;
         if view.state == State::Trashed {
             return Err(DocumentError::parameter(
@@ -128,7 +154,7 @@ impl DocumentRepository {
         sql.push(" WHERE d.slug IS NOT NULL AND d.slug = ").bind(slug);
         sql.push(" AND d.parent_root_id = ").bind(parent.unwrap_or_default()).push(" AND ");
         self.in_view(&mut sql, scope, collection, &View { locale: Some(locale), ..view.clone() });
-        match self.one(scope, collection, sql.finish_in(text)).await? {
+        match one(session, collection, sql.finish_in(text)).await? {
             Some(document) => Ok(document),
             // Whoever may not see drafts learns nothing of which slugs they have.
             None => {
@@ -144,6 +170,16 @@ impl DocumentRepository {
     ///
     /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
     pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
+        self.list_in(&*self.session(scope), scope, collection, query).await
+    }
+
+    async fn list_in(
+        &self,
+        session: &dyn Session,
+        scope: &Scope,
+        collection: &str,
+        query: &ListQuery,
+    ) -> Result<Page> {
         let (collection, action) = (self.known(collection)?, right_to_read(query.state));
         if query.is_empty() {
             self.reach(scope, collection.name(), action).await?;
@@ -152,7 +188,6 @@ impl DocumentRepository {
         let rights = scope.rights();
         let viewer = Viewer { tenant: scope.tenant.as_str(), rights: &rights, now: self.clock.now() };
         let plan = Plan::of(collection, query, &viewer);
-        let session = self.database.session(scope.consistency.clone());
         let results = match plan.statements.as_slice() {
             [one] => vec![session.query(one).await?],
             several => session.batch(several).await?,
@@ -207,7 +242,7 @@ impl DocumentRepository {
         self.history(&mut sql, scope, collection, id);
         sql.push(" AND d.version_number = ")
             .bind(Value::integer(version).map_err(|_| DocumentError::NotFound)?);
-        match self.one(scope, collection, sql.finish()).await? {
+        match one(&*self.session(scope), collection, sql.finish()).await? {
             Some(document) => Ok(document),
             None => Err(self.refusal(scope, collection, id, Action::Update).await?),
         }
@@ -267,15 +302,19 @@ impl DocumentRepository {
         sql.granted(Base::Of(collection), &[Action::Update], &scope.rights());
     }
 
-    async fn one(
-        &self,
-        scope: &Scope,
-        collection: &Arc<Collection>,
-        sql: Statement,
-    ) -> Result<Option<Document>> {
-        let mut rows = self.database.session(scope.consistency.clone()).query(&sql).await?;
-        Ok(rows.iter_mut().next().map(|row| Document::take(collection, row)).transpose()?)
+    /// A session as fresh as the scope demands.
+    fn session(&self, scope: &Scope) -> Box<dyn Session> {
+        self.database.session(scope.consistency.clone())
     }
+}
+
+async fn one(
+    session: &dyn Session,
+    collection: &Arc<Collection>,
+    sql: Statement,
+) -> Result<Option<Document>> {
+    let mut rows = session.query(&sql).await?;
+    Ok(rows.iter_mut().next().map(|row| Document::take(collection, row)).transpose()?)
 }
 
 pub(crate) fn root_index(state: State) -> &'static str {

@@ -9,6 +9,13 @@ use stratus_storage::Sql;
 
 use crate::physical::State;
 
+/// Where the text is kept that looks up what documents refer to: it is of no collection, and the same
+/// beside drafts and trash.
+pub(crate) fn targets(state: State, is_weighed: bool) -> &'static OnceLock<Sql> {
+    static TEXTS: [[OnceLock<Sql>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
+    &TEXTS[usize::from(state != State::Published)][usize::from(is_weighed)]
+}
+
 /// The texts of a collection's most frequent statements; each is put together when it is needed
 /// first.
 #[derive(Clone, Debug, Default)]

@@ -16,17 +16,23 @@ pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
     let collection = call.collection().await?;
     let mut params = call.params()?;
     let state = call.take_state(&mut params).await?;
-    let projection = Projection::take(&collection, &mut params)?;
+    let projection = Projection::take(&call, &collection, &mut params).await?;
     params.take_one_of("count", &[("none", ())])?;
     let asked = take_list(&mut params, state)?;
     params.finish()?;
     let query = ListQuery::parse(&collection, &asked, call.repository().cursor_key());
     let query = query.map_err(|it| call.refuse(it))?;
     let known = call.take_freshness()?;
-    let page = call.repository().list(call.scope(), collection.name(), &query).await;
+    let reading = call.repository().reading(call.scope());
+    let page = reading.list(collection.name(), &query).await;
     let page = page.map_err(|it| call.refuse(it))?;
     let pages = Pages { next: page.next, prev: page.prev };
     let audience = Audience::of(call.caller(), state);
+    if let Some(selection) = projection.as_ref().and_then(Projection::population) {
+        let populated = Box::pin(reading.populate(page.documents, state, selection)).await;
+        let populated = populated.map_err(|it| call.refuse(it))?;
+        return answer::populated_page(&call, &populated, &pages, audience, &known);
+    }
     answer::page(&call, &page.documents, &pages, projection.as_ref(), audience, &known)
 }
 

@@ -41,20 +41,6 @@ impl Params {
         }
     }
 
-    /// Takes a list that is separated by commas: no list is `None`, and no item is empty.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_parameter` for an empty item, or brackets.
-    pub(crate) fn take_list(&mut self, name: &'static str) -> Result<Option<Vec<String>>, Problem> {
-        let Some(text) = self.take(name)? else { return Ok(None) };
-        let items: Vec<_> = text.split(',').map(str::to_owned).collect();
-        match items.iter().any(String::is_empty) {
-            true => Err(about(Code::InvalidParameter, name, "has an empty item in its list")),
-            false => Ok(Some(items)),
-        }
-    }
-
     /// Takes a whole number.
     ///
     /// # Errors

@@ -62,6 +62,15 @@ impl World {
         Self { folder, database, recording, faulty, sqlite, clock, service }
     }
 
+    /// The same documents under other definitions.
+    pub(crate) async fn redefined(self, definitions: Vec<CollectionDefinition>) -> Self {
+        let registry = Arc::new(Registry::new(definitions).expect("sound definitions"));
+        install(&*self.database, &*self.clock, &registry).await.expect("columns and indexes");
+        let (clock, entropy) = (self.clock.clone(), Arc::new(SeededEntropy::new(8)));
+        let service = DocumentsService::new(self.database.clone(), registry, clock, entropy, key());
+        Self { service, ..self }
+    }
+
     /// A second connection, for damage that the service would never do.
     pub(crate) fn connection(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.folder.path().join("stratus.db")).expect("a connection")

@@ -46,7 +46,7 @@ const ROUTES: [&str; 22] = [
 /// Every code of a refusal, but those of failures: `row_too_large`, `request_timeout`,
 /// `too_many_requests`, `internal`, `not_implemented`, `unavailable`, `timeout`; and `conflict`,
 /// which the others make more precise.
-const CODES: [&str; 33] = [
+const CODES: [&str; 34] = [
     "bad_request",
     "malformed_json",
     "duplicate_key",
@@ -79,6 +79,7 @@ const CODES: [&str; 33] = [
     "unknown_host",
     "validation_failed",
     "unindexed_query",
+    "too_much_to_populate",
     "precondition_required",
 ];
 

@@ -128,6 +128,10 @@ impl Player {
                     "?state=trashed",
                     "?fields=title",
                     "?fields=name",
+                    "?fields=title,author(name),categories(name)",
+                    "?fields=name,near(name,within(name)),within(name,near(name))",
+                    "?state=draft&fields=author(name),categories(name)",
+                    "?state=draft&fields=near(near(near(name))),within(within(name))",
                 ]);
                 self.read(Request::new("GET", &of(query)), &known)
             }
@@ -251,10 +255,13 @@ impl Player {
             ));
         }
         if self.dice.percent(30) {
-            query.push(format!(
-                "fields={}",
-                if ["places", "authors", "categories"].contains(&collection) { "name" } else { "title" }
-            ));
+            let fields: &[&str] = match collection {
+                "places" => &["name", "name,within(name,near(name,within(name)))", "near(near(name))"],
+                "authors" | "categories" => &["name"],
+                "kinds" => &["text", "text,references(text,reference(text))"],
+                _ => &["title", "title,author(name)", "author(name),categories(name)"],
+            };
+            query.push(format!("fields={}", self.dice.pick(fields)));
         }
         Request::new("GET", &format!("/api/{collection}?{}", query.join("&")))
     }
