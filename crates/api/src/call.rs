@@ -17,6 +17,7 @@ use crate::{
     api::Shared,
     bookmark,
     conditional::{self, IfNoneMatch},
+    openapi::Descriptions,
     problem::{Code, Problem},
     query_string::Params,
     refusal,
@@ -83,6 +84,11 @@ impl Call {
     /// How many bytes its body may have.
     pub(crate) fn body_limit(&self) -> usize {
         self.shared.body_limit
+    }
+
+    /// The descriptions of the API that were made so far.
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.shared.descriptions
     }
 
     /// A segment of the address, decoded; empty if the route has none of that name.

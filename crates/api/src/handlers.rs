@@ -1,6 +1,7 @@
 //! The answers to what is asked.
 
 pub(crate) mod collections;
+pub(crate) mod description;
 pub(crate) mod history;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
