@@ -10,6 +10,7 @@ mod api {
     mod copying;
     mod creating;
     mod cross_origin;
+    mod description;
     mod erasing;
     mod failures;
     mod garbage;

@@ -252,14 +252,12 @@ fn is_common(pattern: &str) -> bool {
     true
 }
 
-/// What `fields=` may name of a field, and whether what it refers to can be shown in its place.
-pub(super) fn choices(scope: &Scope<'_>, name: &str, field: &FieldDefinition) -> Vec<(String, bool)> {
-    let mut item = field;
-    while let Some(inner) = item.items.as_deref() {
-        item = inner;
+/// Whether a document can be shown in the place of what a field refers to.
+pub(super) fn can_be_populated(scope: &Scope<'_>, field: &FieldDefinition) -> bool {
+    match field.items.as_deref() {
+        Some(item) => can_be_populated(scope, item),
+        None => field.to.as_deref().is_some_and(|to| scope.knows(to)),
     }
-    let populates = item.to.as_deref().is_some_and(|to| scope.knows(to));
-    vec![(name.to_owned(), populates)]
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What lists can be filtered by, as a schema: of `filter` in the body of a query, and of the
-//! parameter, where values are text.
+//! What lists can be filtered by, as schemas: of `filter` in the body of a query, and of the
+//! parameter, where all values are text.
 
 use serde_json::{Map, Value, json};
 use stratus_document::{Collection, FieldDefinition, FieldType};
@@ -43,7 +43,7 @@ impl Kind {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Text => "Text",
+            Self::Text => "String",
             Self::Day => "Day",
             Self::Moment => "Moment",
             Self::Number => "Number",
@@ -73,7 +73,8 @@ pub(super) fn tests() -> impl Iterator<Item = (String, Value)> {
 }
 
 fn test_name(kind: Kind, many: bool) -> String {
-    format!("{}{}", if many { "Any" } else { "" }, kind.name()) + "Test"
+    let many = if many { "OfMany" } else { "" };
+    format!("{}Test{many}", kind.name())
 }
 
 /// A value, or operators that all hold.
@@ -108,55 +109,106 @@ fn test(kind: Kind, many: bool) -> Value {
     json!({ "anyOf": [value, operators] })
 }
 
-/// The filter of a collection.
-pub(super) fn filter(scope: &Scope<'_>, collection: &Collection) -> Value {
-    let mut found = Found { scope, tests: Map::new(), behind: Map::new() };
-    let system = [
-        ("id", Kind::Text),
-        ("type", Kind::Text),
-        ("slug", Kind::Text),
-        ("status", Kind::Text),
-        ("locale", Kind::Text),
-        ("version", Kind::Integer),
-        ("createdAt", Kind::Moment),
-        ("updatedAt", Kind::Moment),
-        ("publishedAt", Kind::Moment),
-        ("parent", Kind::Text),
-        ("order", Kind::Integer),
+/// The operators of a kind, in text: what is a list is joined by commas.
+pub(super) fn text_test() -> Value {
+    let text = json!({ "type": "string" });
+    let operators = [
+        "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "any", "all", "none", "exists", "between",
+        "contains", "starts", "ends",
     ];
-    for (name, kind) in system {
-        found.add(name, kind, false);
-    }
-    for field in collection.fields().iter().filter(|it| !it.definition().private) {
-        found.look_at(field.name(), field.definition(), false);
-    }
+    let operators: Map<_, _> = operators.map(|it| (it.to_owned(), text.clone())).into_iter().collect();
+    let operators = json!({
+        "type": "object", "properties": operators, "additionalProperties": false, "minProperties": 1,
+    });
+    json!({ "anyOf": [text, operators] })
+}
+
+/// The filter of a collection, in a body.
+pub(super) fn filter(scope: &Scope<'_>, collection: &Collection) -> Value {
+    let found = Found::of(scope, collection);
+    let mut tests: Map<_, _> =
+        found.tests.into_iter().map(|(path, kind, many)| (path, schema(test_name(kind, many)))).collect();
     let own = schema(name_of(collection.name(), "Filter"));
     let several = json!({ "type": "array", "items": own });
-    found.tests.insert("and".to_owned(), several.clone());
-    found.tests.insert("or".to_owned(), several);
-    found.tests.insert("not".to_owned(), own);
+    tests.extend([("and".to_owned(), several.clone()), ("or".to_owned(), several), ("not".to_owned(), own)]);
+    conditions(
+        tests,
+        found.behind,
+        |to| json!({ "description": format!("A test of what {to} can be filtered by.") }),
+    )
+}
+
+/// The same as a parameter.
+pub(super) fn parameter(scope: &Scope<'_>, collection: &Collection) -> Value {
+    let found = Found::of(scope, collection);
+    let mut tests: Map<_, _> = found.tests.into_iter().map(|(path, ..)| (path, schema("TextTest"))).collect();
+    let nested = json!({ "type": "object", "description": "Conditions, as they stand beside it." });
+    let several = json!({ "type": "object", "description": "Conditions by number: `[0]`, `[1]`, …" });
+    tests.extend([
+        ("and".to_owned(), several.clone()),
+        ("or".to_owned(), several),
+        ("not".to_owned(), nested),
+    ]);
+    conditions(tests, found.behind, |_| schema("TextTest"))
+}
+
+fn conditions(tests: Map<String, Value>, behind: Vec<Behind>, test: impl Fn(&str) -> Value) -> Value {
     let mut filter = json!({
         "type": "object",
         "description": "Conditions, all of which hold.",
-        "properties": found.tests,
+        "properties": tests,
         "additionalProperties": false,
     });
-    if !found.behind.is_empty() {
-        filter["patternProperties"] = Value::Object(found.behind);
+    if !behind.is_empty() {
+        let behind: Map<_, _> = behind.iter().map(|it| (it.pattern(), test(&it.collection))).collect();
+        filter["patternProperties"] = Value::Object(behind);
     }
     filter
 }
 
+/// What a collection can be filtered by.
 struct Found<'s> {
     scope: &'s Scope<'s>,
-    tests: Map<String, Value>,
-    /// Of paths that go through a reference.
-    behind: Map<String, Value>,
+    /// Paths, what their values compare as, and whether a document may have many.
+    tests: Vec<(String, Kind, bool)>,
+    behind: Vec<Behind>,
 }
 
-impl Found<'_> {
-    fn add(&mut self, path: &str, kind: Kind, many: bool) {
-        self.tests.insert(path.to_owned(), schema(test_name(kind, many)));
+/// A reference through which paths go on.
+struct Behind {
+    path: String,
+    collection: String,
+}
+
+impl Behind {
+    /// What such paths look like.
+    fn pattern(&self) -> String {
+        let name = "[A-Za-z][A-Za-z0-9_]{0,62}";
+        format!(r"^{}(?:\.{name})+$", self.path.replace('.', r"\."))
+    }
+}
+
+impl<'s> Found<'s> {
+    fn of(scope: &'s Scope<'s>, collection: &Collection) -> Self {
+        const SYSTEM: [(&str, Kind); 11] = [
+            ("id", Kind::Text),
+            ("type", Kind::Text),
+            ("slug", Kind::Text),
+            ("status", Kind::Text),
+            ("locale", Kind::Text),
+            ("version", Kind::Integer),
+            ("createdAt", Kind::Moment),
+            ("updatedAt", Kind::Moment),
+            ("publishedAt", Kind::Moment),
+            ("parent", Kind::Text),
+            ("order", Kind::Integer),
+        ];
+        let system = SYSTEM.map(|(name, kind)| (name.to_owned(), kind, false));
+        let mut found = Self { scope, tests: system.into(), behind: Vec::new() };
+        for field in collection.fields().iter().filter(|it| !it.definition().private) {
+            found.look_at(field.name(), field.definition(), false);
+        }
+        found
     }
 
     fn look_at(&mut self, path: &str, field: &FieldDefinition, in_list: bool) {
@@ -166,12 +218,10 @@ impl Found<'_> {
         if let Some(kind) = Kind::of(field)
             && (field.index || field.unique || field.facet || is_reference)
         {
-            self.add(path, kind, many);
+            self.tests.push((path.to_owned(), kind, many));
         }
         if let Some(to) = field.to.as_deref().filter(|to| self.scope.knows(to)) {
-            let key = format!(r"^{}\.", path.replace('.', r"\."));
-            let value = json!({ "description": format!("A test of what {to} can be filtered by.") });
-            self.behind.insert(key, value);
+            self.behind.push(Behind { path: path.to_owned(), collection: to.to_owned() });
         }
         for (name, inner) in definitions(field.fields.as_ref()) {
             self.look_at(&format!("{path}.{name}"), &inner, in_list);

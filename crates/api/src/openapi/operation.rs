@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use stratus_access::Action;
 use stratus_document::{Collection, State};
 
-use super::{Scope, collection::sort_keys, field, name_of, schema, shared};
+use super::{Scope, collection::sort_keys, field, filter, name_of, schema, shared};
 use crate::routes::{Answer, Body, Parameter, Right, Route, Shape};
 
 /// Adds it at its address.
@@ -163,7 +163,7 @@ fn described(kind: Parameter, scope: &Scope<'_>, collection: Option<&Collection>
         (Parameter::IfNoneMatch, _) => parameter("IfNoneMatch"),
         (Parameter::Bookmark, _) => parameter("Bookmark"),
         (Parameter::IdempotencyKey, _) => parameter("IdempotencyKey"),
-        (Parameter::Filter, Some(collection)) => filter(collection),
+        (Parameter::Filter, Some(collection)) => filter_by(scope, collection),
         (Parameter::Sort, Some(collection)) => sort(collection),
         (Parameter::Fields, Some(collection)) => fields(scope, collection),
         // Only a collection's routes have these.
@@ -171,7 +171,7 @@ fn described(kind: Parameter, scope: &Scope<'_>, collection: Option<&Collection>
     }
 }
 
-fn filter(collection: &Collection) -> Value {
+fn filter_by(scope: &Scope<'_>, collection: &Collection) -> Value {
     json!({
         "name": "filter",
         "in": "query",
@@ -180,7 +180,7 @@ fn filter(collection: &Collection) -> Value {
             `filter[or][0][<field>]=…`, `filter[and][0]…` and `filter[not]…` nest.",
         "style": "deepObject",
         "explode": true,
-        "schema": schema(name_of(collection.name(), "Filter")),
+        "schema": filter::parameter(scope, collection),
     })
 }
 
@@ -218,13 +218,10 @@ fn fields(scope: &Scope<'_>, collection: &Collection) -> Value {
 /// A choice among the public fields.
 pub(super) fn fields_pattern(scope: &Scope<'_>, collection: &Collection) -> String {
     let public = collection.fields().iter().filter(|it| !it.definition().private);
-    let names: Vec<_> = public
-        .flat_map(|it| field::choices(scope, it.name(), it.definition()))
-        .map(|(path, populates)| {
-            let inner = if populates { r"(?:\([A-Za-z0-9_.,()]+\))?" } else { "" };
-            format!("{}{inner}", path.replace('.', r"\."))
-        })
-        .collect();
-    let name = format!("(?:{})", names.join("|"));
+    let names = public.map(|it| match field::can_be_populated(scope, it.definition()) {
+        true => format!(r"{}(?:\([A-Za-z0-9_.,()]+\))?", it.name()),
+        false => it.name().to_owned(),
+    });
+    let name = format!("(?:{})", names.collect::<Vec<_>>().join("|"));
     format!("^{name}(?:,{name})*$")
 }

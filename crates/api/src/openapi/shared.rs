@@ -45,6 +45,7 @@ pub(super) fn schemas(scope: &Scope<'_>) -> Map<String, Value> {
     let mut schemas = texts();
     schemas.extend(filter::tests());
     let mut add = |name: &str, value: Value| schemas.insert(name.to_owned(), value);
+    add("TextTest", filter::text_test());
     add("Problem", problem());
     add(
         "Page",
