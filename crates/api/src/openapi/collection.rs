@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use stratus_document::{Collection, FieldDefinition, FieldType, MAX_LIMIT};
+use stratus_storage::MAX_SAFE_INTEGER;
 
 use super::{
     Scope,
     field::{self, Use, nullable},
     filter, name_of,
-    operation::{fields_pattern, sort_pattern},
+    operation::{chosen_field, sort_key},
     schema,
 };
 
@@ -24,6 +25,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>, scope: &Scope<'_>, c
     add("Input", input(scope, collection, Use::Input));
     add("Patch", input(scope, collection, Use::Patch));
     add("Filter", filter::filter(scope, collection));
+    add("FilterAsText", filter::filter_as_text(scope, collection));
     add("Query", query(scope, collection));
 }
 
@@ -102,17 +104,19 @@ fn input(scope: &Scope<'_>, collection: &Collection, purpose: Use) -> Value {
     if let Some(members) = fields.as_object_mut() {
         members.shift_remove("additionalProperties");
     }
+    // A create without one gets one; what is there can't lose it.
+    let must_have_slug = purpose == Use::Patch && collection.definition().slug.is_some();
     let moment = nullable(schema("AnyMoment"));
     let id = nullable(schema("Id"));
     let mut input = json!({
         "type": "object",
         "properties": {
-            "slug": nullable(schema("Slug")),
+            "slug": if must_have_slug { schema("Slug") } else { nullable(schema("Slug")) },
             "locale": schema("Locale"),
             "publishAt": moment,
             "expireAt": moment,
             "parent": id,
-            "order": { "type": ["integer", "null"] },
+            "order": { "type": ["integer", "null"], "minimum": -MAX_SAFE_INTEGER, "maximum": MAX_SAFE_INTEGER },
             "translationOf": id,
             "publish": { "type": "boolean", "default": false },
             "fields": fields,
@@ -127,19 +131,19 @@ fn input(scope: &Scope<'_>, collection: &Collection, purpose: Use) -> Value {
 
 /// The body of `POST …/query`.
 fn query(scope: &Scope<'_>, collection: &Collection) -> Value {
-    let either = |pattern: String| {
-        let text = json!({ "type": "string", "pattern": pattern });
-        json!({ "anyOf": [text, { "type": "array", "items": text }] })
+    let either = |item: Value| {
+        let list = json!({ "type": "array", "items": item });
+        json!({ "anyOf": [list, { "type": "string", "description": "The same, joined by commas." }] })
     };
     json!({
         "type": "object",
         "properties": {
             "filter": schema(name_of(collection.name(), "Filter")),
-            "sort": either(sort_pattern(collection)),
+            "sort": either(sort_key(collection)),
             "limit": { "type": "integer", "minimum": 1, "maximum": MAX_LIMIT },
             "after": { "type": "string" },
             "before": { "type": "string" },
-            "fields": either(fields_pattern(scope, collection)),
+            "fields": either(chosen_field(scope, collection)),
             "count": { "enum": ["none", "exact"] },
             "state": { "enum": ["published", "draft", "trashed"] },
             "locale": schema("Locale"),

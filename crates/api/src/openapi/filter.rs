@@ -66,21 +66,40 @@ impl Kind {
     }
 }
 
-/// The schema of a test of each kind of values: of single ones, and of fields with many.
-pub(super) fn tests() -> impl Iterator<Item = (String, Value)> {
-    let all = KINDS.into_iter().flat_map(|kind| [(kind, false), (kind, true)]);
-    all.map(|(kind, many)| (test_name(kind, many), test(kind, many)))
+/// How tests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// In a body, of single values.
+    Single,
+    /// In a body, of fields with many values.
+    Many,
+    /// As a parameter, of either: what is a list is joined by commas.
+    Text,
 }
 
-fn test_name(kind: Kind, many: bool) -> String {
-    let many = if many { "OfMany" } else { "" };
-    format!("{}Test{many}", kind.name())
+/// The schema of a test of each kind of values, in each form.
+pub(super) fn tests() -> impl Iterator<Item = (String, Value)> {
+    let forms = [Form::Single, Form::Many, Form::Text];
+    let all = KINDS.into_iter().flat_map(move |kind| forms.map(|form| (kind, form)));
+    all.map(|(kind, form)| (test_name(kind, form), test(kind, form)))
+}
+
+fn test_name(kind: Kind, form: Form) -> String {
+    let form = match form {
+        Form::Single => "",
+        Form::Many => "OfMany",
+        Form::Text => "AsText",
+    };
+    format!("{}Test{form}", kind.name())
 }
 
 /// A value, or operators that all hold.
-fn test(kind: Kind, many: bool) -> Value {
+fn test(kind: Kind, form: Form) -> Value {
     let value = kind.value();
-    let list = json!({ "type": "array", "items": value, "maxItems": MAX_OPERANDS });
+    let list = |least: usize, most: usize| match form {
+        Form::Text => json!({ "type": "string", "description": "Values, joined by commas." }),
+        _ => json!({ "type": "array", "items": value, "minItems": least, "maxItems": most }),
+    };
     let part = json!({ "type": "string", "maxLength": MAX_PART });
     let mut operators = Map::new();
     let mut add = |names: &[&str], operand: &Value| {
@@ -91,12 +110,11 @@ fn test(kind: Kind, many: bool) -> Value {
     add(&["eq", "ne"], &value);
     if !matches!(kind, Kind::Boolean | Kind::Id) {
         add(&["gt", "gte", "lt", "lte"], &value);
-        let two = json!({ "type": "array", "items": value, "minItems": 2, "maxItems": 2 });
-        add(&["between"], &two);
+        add(&["between"], &list(2, 2));
     }
-    add(&["in", "nin"], &list);
-    if many {
-        add(&["any", "all", "none"], &list);
+    add(&["in", "nin"], &list(0, MAX_OPERANDS));
+    if form != Form::Single {
+        add(&["any", "all", "none"], &list(0, MAX_OPERANDS));
     }
     add(&["exists"], &json!({ "type": "boolean" }));
     if kind == Kind::Text {
@@ -109,58 +127,55 @@ fn test(kind: Kind, many: bool) -> Value {
     json!({ "anyOf": [value, operators] })
 }
 
-/// The operators of a kind, in text: what is a list is joined by commas.
-pub(super) fn text_test() -> Value {
-    let text = json!({ "type": "string" });
-    let operators = [
-        "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "any", "all", "none", "exists", "between",
-        "contains", "starts", "ends",
-    ];
-    let operators: Map<_, _> = operators.map(|it| (it.to_owned(), text.clone())).into_iter().collect();
-    let operators = json!({
-        "type": "object", "properties": operators, "additionalProperties": false, "minProperties": 1,
-    });
-    json!({ "anyOf": [text, operators] })
-}
-
 /// The filter of a collection, in a body.
 pub(super) fn filter(scope: &Scope<'_>, collection: &Collection) -> Value {
-    let found = Found::of(scope, collection);
-    let mut tests: Map<_, _> =
-        found.tests.into_iter().map(|(path, kind, many)| (path, schema(test_name(kind, many)))).collect();
     let own = schema(name_of(collection.name(), "Filter"));
     let several = json!({ "type": "array", "items": own });
-    tests.extend([("and".to_owned(), several.clone()), ("or".to_owned(), several), ("not".to_owned(), own)]);
-    conditions(
-        tests,
-        found.behind,
-        |to| json!({ "description": format!("A test of what {to} can be filtered by.") }),
-    )
-}
-
-/// The same as a parameter.
-pub(super) fn parameter(scope: &Scope<'_>, collection: &Collection) -> Value {
     let found = Found::of(scope, collection);
-    let mut tests: Map<_, _> = found.tests.into_iter().map(|(path, ..)| (path, schema("TextTest"))).collect();
-    let nested = json!({ "type": "object", "description": "Conditions, as they stand beside it." });
-    let several = json!({ "type": "object", "description": "Conditions by number: `[0]`, `[1]`, …" });
-    tests.extend([
-        ("and".to_owned(), several.clone()),
-        ("or".to_owned(), several),
-        ("not".to_owned(), nested),
-    ]);
-    conditions(tests, found.behind, |_| schema("TextTest"))
+    let tests = found.tests.iter().map(|(path, kind, many)| {
+        let form = if *many { Form::Many } else { Form::Single };
+        (path.clone(), schema(test_name(*kind, form)))
+    });
+    let any = |to: &str| json!({ "description": format!("A test of what {to} can be filtered by.") });
+    conditions(&found, tests, own, &several, any)
 }
 
-fn conditions(tests: Map<String, Value>, behind: Vec<Behind>, test: impl Fn(&str) -> Value) -> Value {
+/// The same as a parameter: lists of conditions are numbered, `filter[or][0]…`.
+pub(super) fn filter_as_text(scope: &Scope<'_>, collection: &Collection) -> Value {
+    let own = schema(name_of(collection.name(), "FilterAsText"));
+    let several = json!({
+        "type": "object",
+        "propertyNames": { "pattern": "^(?:0|[1-9][0-9]?)$" },
+        "additionalProperties": own,
+        "minProperties": 1,
+    });
+    let found = Found::of(scope, collection);
+    let tests =
+        found.tests.iter().map(|(path, kind, _)| (path.clone(), schema(test_name(*kind, Form::Text))));
+    conditions(&found, tests, own, &several, |_| schema(test_name(Kind::Text, Form::Text)))
+}
+
+fn conditions(
+    found: &Found<'_>,
+    tests: impl Iterator<Item = (String, Value)>,
+    own: Value,
+    several: &Value,
+    behind: impl Fn(&str) -> Value,
+) -> Value {
+    let mut properties: Map<_, _> = tests.collect();
+    for name in ["and", "or"] {
+        properties.insert(name.to_owned(), several.clone());
+    }
+    properties.insert("not".to_owned(), own);
     let mut filter = json!({
         "type": "object",
         "description": "Conditions, all of which hold.",
-        "properties": tests,
+        "properties": properties,
         "additionalProperties": false,
     });
-    if !behind.is_empty() {
-        let behind: Map<_, _> = behind.iter().map(|it| (it.pattern(), test(&it.collection))).collect();
+    if !found.behind.is_empty() {
+        let behind: Map<_, _> =
+            found.behind.iter().map(|it| (it.pattern(), behind(&it.collection))).collect();
         filter["patternProperties"] = Value::Object(behind);
     }
     filter

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use stratus_access::Action;
 use stratus_document::{Collection, State};
 
-use super::{Scope, collection::sort_keys, field, filter, name_of, schema, shared};
+use super::{Scope, collection::sort_keys, field, name_of, schema, shared};
 use crate::routes::{Answer, Body, Parameter, Right, Route, Shape};
 
 /// Adds it at its address.
@@ -163,7 +163,7 @@ fn described(kind: Parameter, scope: &Scope<'_>, collection: Option<&Collection>
         (Parameter::IfNoneMatch, _) => parameter("IfNoneMatch"),
         (Parameter::Bookmark, _) => parameter("Bookmark"),
         (Parameter::IdempotencyKey, _) => parameter("IdempotencyKey"),
-        (Parameter::Filter, Some(collection)) => filter_by(scope, collection),
+        (Parameter::Filter, Some(collection)) => filter(collection),
         (Parameter::Sort, Some(collection)) => sort(collection),
         (Parameter::Fields, Some(collection)) => fields(scope, collection),
         // Only a collection's routes have these.
@@ -171,7 +171,7 @@ fn described(kind: Parameter, scope: &Scope<'_>, collection: Option<&Collection>
     }
 }
 
-fn filter_by(scope: &Scope<'_>, collection: &Collection) -> Value {
+fn filter(collection: &Collection) -> Value {
     json!({
         "name": "filter",
         "in": "query",
@@ -180,7 +180,7 @@ fn filter_by(scope: &Scope<'_>, collection: &Collection) -> Value {
             `filter[or][0][<field>]=…`, `filter[and][0]…` and `filter[not]…` nest.",
         "style": "deepObject",
         "explode": true,
-        "schema": filter::parameter(scope, collection),
+        "schema": schema(name_of(collection.name(), "FilterAsText")),
     })
 }
 
@@ -194,15 +194,17 @@ fn sort(collection: &Collection) -> Value {
             "Keys joined by commas, `-` before a descending one; an index must serve them. \
              Default: `{published}`, of drafts and trash `{others}`."
         ),
-        "schema": { "type": "string", "pattern": sort_pattern(collection) },
+        "style": "form",
+        "explode": false,
+        "schema": { "type": "array", "items": sort_key(collection), "uniqueItems": true, "minItems": 1 },
     })
 }
 
-/// Keys that stand in an index, in any order.
-pub(super) fn sort_pattern(collection: &Collection) -> String {
-    let keys = sort_keys(collection).into_iter().map(|it| it.replace('.', "\\.")).collect::<Vec<_>>();
-    let key = format!("-?(?:{})", keys.join("|"));
-    format!("^{key}(?:,{key})*$")
+/// A key that stands in an index, in either order.
+pub(super) fn sort_key(collection: &Collection) -> Value {
+    let keys: Vec<_> =
+        sort_keys(collection).into_iter().flat_map(|it| [it.to_owned(), format!("-{it}")]).collect();
+    json!({ "enum": keys })
 }
 
 fn fields(scope: &Scope<'_>, collection: &Collection) -> Value {
@@ -211,17 +213,20 @@ fn fields(scope: &Scope<'_>, collection: &Collection) -> Value {
         "in": "query",
         "description": "The fields to show, joined by commas; all where nothing is said. \
             A reference may be followed by what to show of its document: `author(name)`.",
-        "schema": { "type": "string", "pattern": fields_pattern(scope, collection) },
+        "style": "form",
+        "explode": false,
+        "schema": {
+            "type": "array", "items": chosen_field(scope, collection), "uniqueItems": true, "minItems": 1,
+        },
     })
 }
 
-/// A choice among the public fields.
-pub(super) fn fields_pattern(scope: &Scope<'_>, collection: &Collection) -> String {
+/// A public field, with what to show of what it refers to.
+pub(super) fn chosen_field(scope: &Scope<'_>, collection: &Collection) -> Value {
     let public = collection.fields().iter().filter(|it| !it.definition().private);
     let names = public.map(|it| match field::can_be_populated(scope, it.definition()) {
         true => format!(r"{}(?:\([A-Za-z0-9_.,()]+\))?", it.name()),
         false => it.name().to_owned(),
     });
-    let name = format!("(?:{})", names.collect::<Vec<_>>().join("|"));
-    format!("^{name}(?:,{name})*$")
+    json!({ "type": "string", "pattern": format!("^(?:{})$", names.collect::<Vec<_>>().join("|")) })
 }

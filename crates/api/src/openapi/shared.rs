@@ -45,7 +45,6 @@ pub(super) fn schemas(scope: &Scope<'_>) -> Map<String, Value> {
     let mut schemas = texts();
     schemas.extend(filter::tests());
     let mut add = |name: &str, value: Value| schemas.insert(name.to_owned(), value);
-    add("TextTest", filter::text_test());
     add("Problem", problem());
     add(
         "Page",
@@ -190,7 +189,8 @@ fn permissions() -> Value {
         "action": { "enum": Action::ALL.map(Action::name) },
         "effect": { "enum": [Effect::Allow.name(), Effect::Deny.name()] },
     });
-    let entries = json!({ "type": "array", "items": closed(&["principal", "action", "effect"], entry) });
+    let entry = closed(&["principal", "action", "effect"], entry);
+    let entries = json!({ "type": "array", "items": entry, "uniqueItems": true });
     closed(&["permissions"], json!({ "permissions": entries }))
 }
 
