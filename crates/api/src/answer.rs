@@ -4,6 +4,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use stratus_access::Caller;
 use stratus_document::{Document, Populated, State};
@@ -132,6 +133,14 @@ pub(crate) fn body(body: String, audience: Audience, known: &IfNoneMatch) -> Res
     }
 }
 
+/// Answers a read with a body that is kept, and so is its tag.
+pub(crate) fn kept(body: &Bytes, tag: &BodyTag, audience: Audience, known: &IfNoneMatch) -> Response {
+    match known.has(tag) {
+        true => unchanged(tag, audience),
+        false => tagged(json(StatusCode::OK, body.clone()), tag, audience),
+    }
+}
+
 /// Answers a read with the permissions of a document.
 pub(crate) fn permissions(body: String, revision: i64, known: &IfNoneMatch) -> Response {
     let tag = EntityTag::of_body(revision, body.as_bytes());
@@ -159,8 +168,8 @@ pub(crate) fn tag_of(call: &Call, document: &Document, projection: Option<&Proje
 }
 
 /// A JSON text.
-pub(crate) fn json(status: StatusCode, body: String) -> Response {
-    let mut answer = Response::new(Body::from(body));
+pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.reserve(HEADERS);

@@ -19,6 +19,7 @@ use stratus_storage::{Clock, Database, Entropy};
 use crate::{
     auth::Authenticator,
     layers::{self, Edge},
+    openapi::Descriptions,
     problem::{Code, Problem},
     routes,
     tenants::Tenants,
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) database: Arc<dyn Database>,
     pub(crate) body_limit: usize,
     pub(crate) readiness: Arc<dyn Readiness>,
+    pub(crate) descriptions: Descriptions,
 }
 
 /// The HTTP contract of Stratus. Clones are the same one.
@@ -91,7 +93,8 @@ impl Api {
     pub fn new(parts: ApiParts) -> Self {
         let ApiParts { service, database, clock, entropy, authenticator, tenants, body_limit, readiness } =
             parts;
-        let shared = Shared { service, database, body_limit, readiness };
+        let descriptions = Descriptions::default();
+        let shared = Shared { service, database, body_limit, readiness, descriptions };
         let router = routes::router(Arc::new(shared));
         Self(Arc::new(Inner { edge: Edge { clock, entropy, authenticator, tenants }, router }))
     }

@@ -18,6 +18,7 @@ use crate::{
     bookmark,
     conditional::{self, IfNoneMatch},
     idempotency::Key,
+    openapi::Descriptions,
     problem::{Code, Problem},
     query_string::Params,
     refusal,
@@ -96,6 +97,11 @@ impl Call {
     /// How many bytes its body may have.
     pub(crate) fn body_limit(&self) -> usize {
         self.shared.body_limit
+    }
+
+    /// The descriptions of the API that were made so far.
+    pub(crate) fn descriptions(&self) -> &Descriptions {
+        &self.shared.descriptions
     }
 
     /// A segment of the address, decoded; empty if the route has none of that name.

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod collections;
+pub(crate) mod description;
 pub(crate) mod history;
 pub(crate) mod lifecycle;
 pub(crate) mod list;

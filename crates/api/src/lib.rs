@@ -1,8 +1,9 @@
 //! The HTTP contract of Stratus: one router, served by the native binary and by the Worker.
 //!
 //! [`Api`] is its door. `layers` is the one way in and out: it admits requests and finishes
-//! answers. `routes` says what there is, `handlers` answer, `wire` is what a document looks like
-//! from outside, and `refusal` what an error of the document model means in HTTP.
+//! answers. `routes` says what there is, in one table, which `openapi` describes; `handlers` answer,
+//! `wire` is what a document looks like from outside, and `refusal` what an error of the document
+//! model means in HTTP.
 //!
 //! # Invariants
 //!
@@ -34,6 +35,7 @@ mod idempotency;
 mod input;
 mod json;
 mod layers;
+mod openapi;
 mod problem;
 mod query_string;
 mod refusal;

@@ -11,6 +11,7 @@ mod api {
     mod copying;
     mod creating;
     mod cross_origin;
+    mod description;
     mod erasing;
     mod failures;
     mod garbage;

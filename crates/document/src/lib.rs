@@ -68,4 +68,4 @@ pub use service::{
 pub use settings::{Setting, Settings, SettingsError, Shown};
 pub use slug::{MAX_SLUG_BYTES, is_slug};
 pub use sweep::{Swept, sweep};
-pub use validate::FieldError;
+pub use validate::{FieldError, RICHTEXT_NODES};

@@ -168,6 +168,11 @@ pub struct Index {
 }
 
 impl Index {
+    /// What lists can be sorted by with it, in its order; nothing, if it holds what is unique.
+    pub fn sort_keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter(|_| !self.unique).map(|(key, _)| key.name.as_str())
+    }
+
     fn new(collection: &str, state: State, mut keys: Vec<(Key, Direction)>, unique: bool) -> Self {
         // Walked backwards it is the same index, and new rows go to its end: its pages stay full,
         // where those of a descending one are split in the middle again and again.

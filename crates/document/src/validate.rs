@@ -9,6 +9,7 @@ mod format;
 mod richtext;
 
 pub(crate) use format::{parse_moment, rfc3339};
+pub use richtext::NODES as RICHTEXT_NODES;
 use serde_json::{Map, Value as Json};
 use stratus_storage::{MAX_SAFE_INTEGER, parse_uuid};
 

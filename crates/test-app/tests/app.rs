@@ -15,6 +15,8 @@ mod app {
     mod bad_inputs;
     #[cfg(feature = "workerd")]
     mod client;
+    mod described;
+    mod description;
     mod fuzz;
     mod pretty;
     mod story;

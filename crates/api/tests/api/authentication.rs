@@ -12,6 +12,7 @@ async fn a_wrong_credential_is_never_the_public() {
         "/health",
         "/ready",
         "/api",
+        "/openapi.json",
         "/api/authors",
         "/api/nothing",
         "/nowhere",

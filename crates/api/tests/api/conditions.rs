@@ -15,6 +15,7 @@ async fn what_a_client_has_is_not_sent_again() {
         ("/api/pages".to_owned(), false),
         ("/api/pages?fields=title&limit=1".to_owned(), false),
         ("/api".to_owned(), false),
+        ("/openapi.json".to_owned(), false),
         (format!("{uri}?state=draft"), true),
         (format!("{uri}/versions"), true),
         (format!("{uri}/versions/1"), true),
@@ -80,7 +81,8 @@ async fn bookmarks_come_back() {
     let made = app.done(post("/api/pages", json!({"slug": "a", "publish": true, "fields": {}}))).await;
     let bookmark = made.header("stratus-bookmark").to_owned();
     let uri = format!("/api/pages/{}", made.at("/data/id"));
-    let reads = [uri.clone(), "/api/pages/slug/a".into(), "/api/pages".into(), "/api".into()];
+    let reads =
+        [uri.clone(), "/api/pages/slug/a".into(), "/api/pages".into(), "/api".into(), "/openapi.json".into()];
     for address in &reads {
         assert_eq!(app.ask(get(address).with("stratus-bookmark", &bookmark)).await.status, 200, "{address}");
         for garbage in ["", "first-primary", "djEuMS4", "' OR 1=1--"] {

@@ -11,7 +11,7 @@ async fn other_sites_read_what_everyone_may() {
     let app = App::new().await;
     let author = app.author("Ada").await;
     let uri = format!("/api/authors/{author}");
-    for address in [uri.as_str(), "/api/authors", "/api", "/api/nothing"] {
+    for address in [uri.as_str(), "/api/authors", "/api", "/openapi.json", "/api/nothing"] {
         let read = app.ask(get(address).with(ORIGIN.0, ORIGIN.1)).await;
         assert_eq!(read.header("access-control-allow-origin"), "*", "{address}");
         assert!(read.header("access-control-expose-headers").contains("ETag"), "{address}");

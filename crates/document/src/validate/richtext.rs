@@ -7,7 +7,8 @@ use serde_json::Value as Json;
 
 use super::format;
 
-const NODES: [&str; 13] = [
+/// The kinds of nodes in a tree of rich text.
+pub const NODES: [&str; 13] = [
     "paragraph",
     "heading",
     "text",

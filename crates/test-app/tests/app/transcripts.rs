@@ -12,15 +12,16 @@ use crate::app::{
 };
 
 /// When every story begins.
-const BEGINNING: &str = "2026-11-21T09:00:00.000Z";
+pub(crate) const BEGINNING: &str = "2026-11-21T09:00:00.000Z";
 
 /// How long after an exchange the next one is, in milliseconds.
-const PACE: i64 = 1_000;
+pub(crate) const PACE: i64 = 1_000;
 
 /// What answers with a success, as the router has it.
-const ROUTES: [&str; 22] = [
+const ROUTES: [&str; 23] = [
     "GET /health",
     "GET /ready",
+    "GET /openapi.json",
     "GET /api",
     "GET /api/{collection}",
     "POST /api/{collection}",
