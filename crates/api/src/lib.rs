@@ -28,6 +28,7 @@ mod bookmark;
 mod call;
 mod conditional;
 mod cors;
+mod filter;
 mod handlers;
 mod hex;
 mod input;

@@ -26,7 +26,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/batch", post(async || not_yet()))
         .route("/api", get(collections::all))
         .route("/api/{collection}", get(list::list).post(write::create).fallback(refuse_method))
-        .route("/api/{collection}/query", post(refuse_query).fallback(refuse_method))
+        .route("/api/{collection}/query", post(list::query).fallback(refuse_method))
         .route("/api/{collection}/slug/{slug}", get(single::by_slug).fallback(refuse_method))
         .route(
             "/api/{collection}/{id}",
@@ -62,11 +62,6 @@ async fn refuse_method(call: Call) -> Problem {
         Ok(_) => Problem::new(Code::MethodNotAllowed, "this address does not take this method"),
         Err(problem) => problem,
     }
-}
-
-/// A list by a query in a body.
-async fn refuse_query(call: Call) -> Problem {
-    call.collection().await.err().unwrap_or_else(not_yet)
 }
 
 /// What clients of later versions may ask for. It is a mistake of theirs here, not a failure of ours.

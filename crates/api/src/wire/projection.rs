@@ -23,7 +23,19 @@ impl Projection {
     /// `invalid_parameter` for what is no public field of the collection itself. The name is not
     /// repeated: what is private and what is not there look alike.
     pub(crate) fn take(collection: &Collection, params: &mut Params) -> Result<Option<Self>, Problem> {
-        let Some(names) = params.take_list("fields")? else { return Ok(None) };
+        params.take_list("fields")?.map(|names| Self::of(collection, names)).transpose()
+    }
+
+    /// Parses names that are joined by commas.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`take`](Self::take).
+    pub(crate) fn parse(collection: &Collection, text: &str) -> Result<Self, Problem> {
+        Self::of(collection, text.split(',').map(str::to_owned).collect())
+    }
+
+    fn of(collection: &Collection, names: Vec<String>) -> Result<Self, Problem> {
         let public: Vec<&str> =
             collection.fields().iter().filter(|it| !it.definition().private).map(|it| it.name()).collect();
         let mut chosen = BTreeSet::new();
@@ -36,7 +48,7 @@ impl Projection {
                 return Err(about(Code::InvalidParameter, "fields", "names a field twice"));
             }
         }
-        Ok(Some(Self(chosen)))
+        Ok(Self(chosen))
     }
 
     /// What it adds to the tag of an answer: the same for every order of the names.
