@@ -21,7 +21,7 @@ fn all(mut conditions: Vec<RawCondition>) -> RawCondition {
 
 /// Whether a condition is one of some already.
 fn is_among(conditions: &[RawCondition], name: &str, by: &str) -> bool {
-    conditions.iter().any(|it| {
-        matches!(it, RawCondition::Test { path, operator, .. } if path == name && operator == by)
-    })
+    conditions
+        .iter()
+        .any(|it| matches!(it, RawCondition::Test { path, operator, .. } if path == name && operator == by))
 }

@@ -18,6 +18,7 @@ mod api {
     mod listing;
     mod methods;
     mod permissions;
+    mod querying;
     mod races;
     mod reading;
     mod standing;

@@ -51,9 +51,7 @@ pub use install::{
     InstallError, Installed, drop_obsolete, install, install_observed, is_empty, stored_definitions,
 };
 pub use physical::{Column, Direction, Index, State};
-pub use query::{
-    Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Operand, RawCondition,
-};
+pub use query::{Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Operand, RawCondition};
 pub use registry::Registry;
 pub use repair::{Repaired, repair};
 pub use repository::{DocumentRepository, Page, View};

@@ -218,7 +218,9 @@ impl Builder {
         self.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk");
         self.push(" AND r.field_name = '").push(field).push("' AND EXISTS (SELECT 1 FROM documents AS ");
         if state == State::Published {
-            self.push("d INDEXED BY documents_published WHERE d.root_id = r.to_root_id AND d.is_published = 1");
+            self.push(
+                "d INDEXED BY documents_published WHERE d.root_id = r.to_root_id AND d.is_published = 1",
+            );
             self.within("d", across.now);
         } else {
             self.push("h INDEXED BY documents_head CROSS JOIN documents AS d ON d.pk = CASE WHEN ");

@@ -26,6 +26,8 @@ mod lifecycle;
 mod lists;
 #[path = "documents/permissions.rs"]
 mod permissions;
+#[path = "documents/queries.rs"]
+mod queries;
 #[path = "documents/rights.rs"]
 mod rights;
 #[path = "documents/settings.rs"]

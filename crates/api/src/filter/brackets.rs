@@ -79,7 +79,8 @@ impl Level {
     }
 
     fn conditions(self) -> Vec<RawCondition> {
-        let each = |levels: BTreeMap<u32, Self>| levels.into_values().map(|it| all(it.conditions())).collect();
+        let each =
+            |levels: BTreeMap<u32, Self>| levels.into_values().map(|it| all(it.conditions())).collect();
         let mut conditions = self.tests;
         if !self.or.is_empty() {
             conditions.push(RawCondition::Any(each(self.or)));

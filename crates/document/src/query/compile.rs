@@ -164,7 +164,9 @@ impl Compiler<'_> {
         let (mut answered, mut left) = (Vec::new(), Vec::new());
         for condition in &self.query.filters {
             match condition {
-                Condition::Test(test) if self.is_answered(test, &mut given, &mut taken) => answered.push(test),
+                Condition::Test(test) if self.is_answered(test, &mut given, &mut taken) => {
+                    answered.push(test)
+                }
                 other => left.push(other),
             }
         }

@@ -180,11 +180,7 @@ fn system(key: Key, operator: Operator, operands: &Operands<'_>) -> Result<Condi
 }
 
 /// All rows of a list have one type and, but for drafts, one status: a constant.
-fn one_of_words(
-    operator: Operator,
-    operands: &Operands<'_>,
-    is: &dyn Fn(&str) -> bool,
-) -> Result<Condition> {
+fn one_of_words(operator: Operator, operands: &Operands<'_>, is: &dyn Fn(&str) -> bool) -> Result<Condition> {
     operator.applies_to(Kind::Word, false, operands)?;
     Ok(Condition::Constant(match operator {
         Operator::Exists => true,
@@ -206,7 +202,8 @@ fn status(state: State, operator: Operator, operands: &Operands<'_>) -> Result<C
     let mut conditions = Vec::new();
     for word in words {
         let text = word.text()?;
-        let Some(named) = [State::Published, State::Draft, State::Trashed].into_iter().find(|it| it.name() == text)
+        let Some(named) =
+            [State::Published, State::Draft, State::Trashed].into_iter().find(|it| it.name() == text)
         else {
             return Err(word.wrong("must be published, draft or trashed"));
         };

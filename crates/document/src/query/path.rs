@@ -41,7 +41,10 @@ pub(crate) enum Named<'a> {
     Type,
     Status,
     /// `is_many`: a document may have many values of it.
-    Field { field: &'a Field, is_many: bool },
+    Field {
+        field: &'a Field,
+        is_many: bool,
+    },
 }
 
 /// Why a path names nothing.
@@ -54,7 +57,11 @@ pub(crate) enum NoPlace {
 enum Step<'a> {
     Ends(Named<'a>),
     /// At a reference; the rest of the path is in the other collection.
-    Refers { field: &'a str, to: &'a str, rest: &'a str },
+    Refers {
+        field: &'a str,
+        to: &'a str,
+        rest: &'a str,
+    },
 }
 
 /// Takes a path of a collection apart. What is private, and what is in a closed collection, is

@@ -66,7 +66,8 @@ fn test(sql: &mut Builder, test: &Test) {
             one_of(sql, &format!("{ROWS}{field}'"), &format!("f.{column}"), &test.comparison);
         }
         Target::Reference { field } => {
-            const ROWS: &str = "document_references AS r WHERE r.from_document_id = d.pk AND r.field_name = '";
+            const ROWS: &str =
+                "document_references AS r WHERE r.from_document_id = d.pk AND r.field_name = '";
             one_of(sql, &format!("{ROWS}{field}'"), "r.to_root_id", &test.comparison);
         }
     }

@@ -58,8 +58,9 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     let by_mood = async || {
         let collection = registry.collection("notes").expect("notes");
         let filters = vec![filter("mood", "calm")];
-        let query = ListQuery::parse(&registry, collection, &ListParams { filters, ..ListParams::default() }, &key())
-            .expect("a query");
+        let query =
+            ListQuery::parse(&registry, collection, &ListParams { filters, ..ListParams::default() }, &key())
+                .expect("a query");
         service.repository().list(&public, "notes", &query).await.expect("a page").documents.len()
     };
     // At once: what is private now is not shown. What is derived has to wait.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::{Caller, Principal, TenantId};
 use stratus_document::{
-    CollectionDefinition, CursorKey, DocumentRepository, DocumentsService, Input, ListParams, Operand,
-    Page, RawCondition, Registry, Scope, State, View, Written, install,
+    CollectionDefinition, CursorKey, DocumentRepository, DocumentsService, Input, ListParams, Operand, Page,
+    RawCondition, Registry, Scope, State, View, Written, install,
 };
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 use stratus_access::{Action, Principal};
 use stratus_document::{
-    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, Operand, RawCondition,
-    Strength,
+    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, Operand,
+    RawCondition, Strength,
 };
 
 use crate::fixture::{World, compare, fields, filter, post};
@@ -177,12 +177,7 @@ proptest! {
 }
 
 /// All pages forward; then from the last one all pages back.
-async fn walk(
-    world: &World,
-    sort: &str,
-    filters: &[RawCondition],
-    limit: u32,
-) -> (Vec<String>, Vec<String>) {
+async fn walk(world: &World, sort: &str, filters: &[RawCondition], limit: u32) -> (Vec<String>, Vec<String>) {
     let mut params = ListParams {
         filters: filters.to_vec(),
         sort: Some(sort.to_owned()),
