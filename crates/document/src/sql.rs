@@ -133,12 +133,12 @@ impl Builder {
 
     /// Published rows are visible within their window only.
     pub(crate) fn window(&mut self, state: State, now: i64) -> &mut Self {
-        if state == State::Published { self.within("d", now) } else { self }
+        if state == State::Published { self.push(" AND ").in_window("d", now) } else { self }
     }
 
-    fn within(&mut self, alias: &str, now: i64) -> &mut Self {
+    fn in_window(&mut self, alias: &str, now: i64) -> &mut Self {
         let now = || Value::Integer(now);
-        self.push(" AND (").push(alias).push(".scheduled_at IS NULL OR ").push(alias);
+        self.push("(").push(alias).push(".scheduled_at IS NULL OR ").push(alias);
         self.push(".scheduled_at <= ").bind_once(Context::Now, now);
         self.push(") AND (").push(alias).push(".expires_at IS NULL OR ").push(alias);
         self.push(".expires_at > ").bind_once(Context::Now, now).push(")")
@@ -202,38 +202,81 @@ impl Builder {
         self.bind_once(what, || &**principals).push(")))")
     }
 
-    /// Whether a reference of row `d` leads to a document that the caller may see, of which
-    /// `condition` holds; in that, the document is `d`.
+    /// Whether references lead from row `d` over documents that the caller may see to one of which
+    /// `condition` holds; it is told the alias of that document.
     ///
-    /// A list of what is published leads to what is published. Any other leads to the head where
-    /// the caller may update it, and to the public row where not.
-    pub(crate) fn refers(
+    /// A list of what is published leads over what is published. Any other leads over the heads
+    /// that the caller may update, and over the public rows of the rest.
+    ///
+    /// One subquery, however many references: SQLite adds the depths of those that are nested.
+    pub(crate) fn follows(
         &mut self,
-        field: &str,
-        target: &Collection,
+        hops: &[Hop<'_>],
         state: State,
         across: Across<'_>,
-        condition: impl FnOnce(&mut Self),
+        condition: impl FnOnce(&mut Self, &str),
     ) -> &mut Self {
-        self.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk");
-        self.push(" AND r.field_name = '").push(field).push("' AND EXISTS (SELECT 1 FROM documents AS ");
-        if state == State::Published {
-            self.push(
-                "d INDEXED BY documents_published WHERE d.root_id = r.to_root_id AND d.is_published = 1",
-            );
-            self.within("d", across.now);
-        } else {
-            self.push("h INDEXED BY documents_head CROSS JOIN documents AS d ON d.pk = CASE WHEN ");
-            self.permitted_across("h", Action::Update, across).push(" THEN h.pk ELSE (SELECT v.pk");
-            self.push(" FROM documents AS v INDEXED BY documents_published WHERE v.root_id = h.root_id");
-            self.push(" AND v.is_published = 1").within("v", across.now).push(") END");
-            self.push(" WHERE h.root_id = r.to_root_id AND h.is_current_draft = 1");
+        let (mut tables, mut terms, mut from) = (Vec::new(), Vec::new(), "d".to_owned());
+        for (number, hop) in (1..).zip(hops) {
+            let (reference, to) = (format!("r{number}"), format!("d{number}"));
+            tables.push(format!("document_references AS {reference}"));
+            terms.push(format!("{reference}.from_document_id = {from}.pk"));
+            terms.push(format!("{reference}.field_name = '{}'", hop.field));
+            let root = format!("{reference}.to_root_id");
+            if state == State::Published {
+                tables.push(format!("documents AS {to} INDEXED BY documents_published"));
+                terms.push(format!("{to}.root_id = {root}"));
+                terms.push(format!("{to}.is_published = 1"));
+                terms.push(self.aside(|sql| {
+                    sql.in_window(&to, across.now);
+                }));
+            } else {
+                let head = format!("h{number}");
+                tables.push(format!("documents AS {head} INDEXED BY documents_head"));
+                tables.push(format!("documents AS {to}"));
+                terms.push(format!("{head}.root_id = {root}"));
+                terms.push(format!("{head}.is_current_draft = 1"));
+                terms.push(self.aside(|sql| sql.head_or_public(&head, &to, across)));
+            }
+            terms.push(format!("{to}.deleted_at IS NULL"));
+            terms.push(format!("{to}.type_id = '{}'", hop.collection.name()));
+            terms.push(self.aside(|sql| {
+                sql.push(&to).push(".tenant_id = ").tenant(across.rights.tenant.as_str());
+            }));
+            terms.push(self.aside(|sql| {
+                sql.permitted_across(&to, Action::Read, across);
+            }));
+            from = to;
         }
-        self.push(" AND d.deleted_at IS NULL AND d.type_id = '").push(target.name());
-        self.push("' AND d.tenant_id = ").tenant(across.rights.tenant.as_str()).push(" AND ");
-        self.permitted_across("d", Action::Read, across).push(" AND ");
-        condition(self);
-        self.push("))")
+        terms.push(self.aside(|sql| condition(sql, &from)));
+        self.push("EXISTS (SELECT 1 FROM ").push(&tables.join(" CROSS JOIN ")).push(" WHERE ");
+        self.halves(&terms, " AND ", &mut |sql, term| {
+            sql.push(term);
+        });
+        self.push(")")
+    }
+
+    /// Row `to` is the head if the caller may update it, else the public row.
+    fn head_or_public(&mut self, head: &str, to: &str, across: Across<'_>) {
+        self.push(to).push(".pk = CASE WHEN (").permitted_across(head, Action::Update, across);
+        self.push(") THEN ").push(head).push(".pk ELSE (SELECT v.pk FROM documents AS v");
+        self.push(" INDEXED BY documents_published WHERE v.root_id = ").push(head);
+        self.push(".root_id AND v.is_published = 1 AND ").in_window("v", across.now).push(") END");
+    }
+
+    /// Writes items with a word between them, nested in halves: backends bound how deep an
+    /// expression is.
+    pub(crate) fn halves<T>(&mut self, items: &[T], joint: &str, write: &mut dyn FnMut(&mut Self, &T)) {
+        match items {
+            [] => {}
+            [one] => write(self, one),
+            several => {
+                let (first, second) = several.split_at(several.len() / 2);
+                self.push("(").halves(first, joint, write);
+                self.push(joint).halves(second, joint, write);
+                self.push(")");
+            }
+        }
     }
 
     /// Rows whose document the caller may read, and do all of these to.
@@ -253,6 +296,15 @@ pub(crate) enum Base<'a> {
     Of(&'a Collection),
     /// Rows are of any collection; of these, as a JSON list, the caller has the right.
     Among(&'a str),
+}
+
+/// A reference that is followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Hop<'a> {
+    /// The dotted path of its field.
+    pub(crate) field: &'a str,
+    /// Where it leads.
+    pub(crate) collection: &'a Collection,
 }
 
 /// Who looks along references, at what time.

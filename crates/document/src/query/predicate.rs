@@ -1,12 +1,9 @@
-//! Conditions as SQL, about row `d`.
-//!
-//! Each is true or false, never NULL, so that its negation is what it says. Long lists of terms are
-//! nested in halves: backends bound how deep an expression is.
+//! Conditions as SQL: each is true or false, never NULL, so that its negation is what it says.
 
 use stratus_storage::Value;
 
 use super::condition::{Comparison, Condition, Target, Test, Through};
-use crate::sql::{Across, Builder};
+use crate::sql::{Across, Builder, Hop};
 
 /// What the driving index answers: bare, as the planner knows it.
 pub(crate) fn answered(sql: &mut Builder, test: &Test) {
@@ -15,60 +12,63 @@ pub(crate) fn answered(sql: &mut Builder, test: &Test) {
     }
 }
 
-/// Whether all of them hold.
+/// Whether all of them hold of row `d`.
 pub(crate) fn all(sql: &mut Builder, conditions: &[&Condition], across: Across<'_>) {
-    halves(sql, conditions, " AND ", across);
+    sql.halves(conditions, " AND ", &mut |sql, it| condition(sql, it, "d", across));
 }
 
-fn halves(sql: &mut Builder, conditions: &[&Condition], joint: &str, across: Across<'_>) {
-    match conditions {
-        [one] => condition(sql, one, across),
-        several => {
-            let (first, second) = several.split_at(several.len() / 2);
-            sql.push("(");
-            halves(sql, first, joint, across);
-            sql.push(joint);
-            halves(sql, second, joint, across);
-            sql.push(")");
-        }
-    }
-}
-
-fn condition(sql: &mut Builder, condition: &Condition, across: Across<'_>) {
+/// `row` is the alias of the document.
+fn condition(sql: &mut Builder, condition: &Condition, row: &str, across: Across<'_>) {
+    let mut joined = |conditions: &[Condition], joint| {
+        sql.halves(conditions, joint, &mut |sql, it| self::condition(sql, it, row, across));
+    };
     match condition {
         Condition::Constant(holds) => {
             sql.push(if *holds { "1" } else { "0" });
         }
-        Condition::All(conditions) => halves(sql, &conditions.iter().collect::<Vec<_>>(), " AND ", across),
-        Condition::Any(conditions) => halves(sql, &conditions.iter().collect::<Vec<_>>(), " OR ", across),
+        Condition::All(conditions) => joined(conditions, " AND "),
+        Condition::Any(conditions) => joined(conditions, " OR "),
         Condition::Not(inner) => {
             sql.push("NOT (");
-            self::condition(sql, inner, across);
+            self::condition(sql, inner, row, across);
             sql.push(")");
         }
-        Condition::Test(test) => self::test(sql, test),
-        Condition::Through(Through { field, collection, state, condition }) => {
-            sql.refers(field, collection, *state, across, |sql| self::condition(sql, condition, across));
-        }
+        Condition::Test(test) => self::test(sql, test, row),
+        Condition::Through(through) => follow(sql, through, across),
     }
 }
 
-fn test(sql: &mut Builder, test: &Test) {
+/// A path along references begins at the row of the list.
+fn follow(sql: &mut Builder, through: &Through, across: Across<'_>) {
+    let (mut hops, mut through) = (Vec::new(), through);
+    let last = loop {
+        hops.push(Hop { field: &through.field, collection: &through.collection });
+        match &*through.condition {
+            Condition::Through(next) => through = next,
+            last => break last,
+        }
+    };
+    sql.follows(&hops, through.state, across, |sql, row| condition(sql, last, row, across));
+}
+
+fn test(sql: &mut Builder, test: &Test, row: &str) {
     match &test.target {
         Target::Column(key) => {
             sql.push("(");
-            compare(sql, &format!("d.{}", key.column), &test.comparison);
+            compare(sql, &format!("{row}.{}", key.column), &test.comparison);
             // What is absent compares with nothing.
             sql.push(if key.nullable { ") IS TRUE" } else { ")" });
         }
         Target::Facet { field, column } => {
-            const ROWS: &str = "document_facets AS f WHERE f.document_id = d.pk AND f.field_name = '";
-            one_of(sql, &format!("{ROWS}{field}'"), &format!("f.{column}"), &test.comparison);
+            let rows =
+                format!("document_facets AS f WHERE f.document_id = {row}.pk AND f.field_name = '{field}'");
+            one_of(sql, &rows, &format!("f.{column}"), &test.comparison);
         }
         Target::Reference { field } => {
-            const ROWS: &str =
-                "document_references AS r WHERE r.from_document_id = d.pk AND r.field_name = '";
-            one_of(sql, &format!("{ROWS}{field}'"), "r.to_root_id", &test.comparison);
+            let rows = format!(
+                "document_references AS r WHERE r.from_document_id = {row}.pk AND r.field_name = '{field}'"
+            );
+            one_of(sql, &rows, "r.to_root_id", &test.comparison);
         }
     }
 }
