@@ -86,6 +86,10 @@ pub(crate) fn page(
         identity.push(b'\n');
         identity.extend(cursor.as_deref().unwrap_or_default().as_bytes());
     }
+    if let Some(count) = pages.count {
+        identity.push(b'\n');
+        identity.extend(count.to_le_bytes());
+    }
     let tag = BodyTag::new(&identity);
     if known.has(&tag) {
         return Ok(unchanged(&tag, audience));

@@ -176,10 +176,20 @@ impl Call {
     pub(crate) async fn take_state(&self, params: &mut Params) -> Result<State, Problem> {
         let text = params.take("state")?;
         let state = State::parse(text.as_deref()).map_err(|it| self.refuse(it))?;
+        self.may_see(state).await?;
+        Ok(state)
+    }
+
+    /// Refuses a caller who has no right to a state of the collection in the address.
+    ///
+    /// # Errors
+    ///
+    /// `unauthorized` or `forbidden`.
+    pub(crate) async fn may_see(&self, state: State) -> Result<(), Problem> {
         if state != State::Published {
             self.collection_for(Action::Update).await?;
         }
-        Ok(state)
+        Ok(())
     }
 
     /// Takes the headers of a read: how fresh the answer must be, and what the client has already.

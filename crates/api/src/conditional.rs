@@ -116,6 +116,11 @@ impl IfNoneMatch {
         Condition::of(headers, &header::IF_NONE_MATCH).map(Self)
     }
 
+    /// The client has nothing.
+    pub(crate) fn nothing() -> Self {
+        Self(Condition::None)
+    }
+
     /// Whether the client has what has this tag. `*` has everything that exists.
     pub(crate) fn has(&self, tag: &impl AsRef<str>) -> bool {
         match &self.0 {

@@ -109,7 +109,11 @@ pub(crate) fn nothing(body: Option<Value>) -> Result<(), Problem> {
 }
 
 /// An object that has no members but these.
-fn object(body: Value, known: &[&str]) -> Result<Map<String, Value>, Problem> {
+///
+/// # Errors
+///
+/// `bad_request`, `unknown_member`.
+pub(crate) fn object(body: Value, known: &[&str]) -> Result<Map<String, Value>, Problem> {
     let Value::Object(members) = body else {
         let message = "the body must be an object";
         return Err(Problem::new(Code::BadRequest, message).at("", Code::BadRequest.name(), message));

@@ -29,6 +29,7 @@ mod bookmark;
 mod call;
 mod conditional;
 mod cors;
+mod filter;
 mod handlers;
 mod hex;
 mod idempotency;

@@ -24,6 +24,11 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
         }
         DocumentError::Denied { action } => denied(action, caller),
         DocumentError::Invalid(faults) => invalid(faults),
+        // Of a query in a body: a parameter has no such name.
+        DocumentError::BadParameter { parameter, message } if parameter.starts_with('/') => {
+            let detail = format!("`{parameter}` {message}");
+            Problem::new(Code::BadRequest, detail).at(parameter, Code::BadRequest.name(), message)
+        }
         DocumentError::BadParameter { parameter, message } => {
             let detail = format!("the parameter `{parameter}` {message}");
             Problem::new(Code::InvalidParameter, detail).at(parameter, Code::InvalidParameter.name(), message)

@@ -146,7 +146,7 @@ pub(crate) static ROUTES: [Route; 25] = {
             body: Body::Needed(Shape::Query),
             answer: Answer::Read(Shape::Views),
             refusals: &[],
-            handler: |it| on(it, refuse_query),
+            handler: |it| on(it, list::query),
         },
         Route {
             method: Method::Get,
@@ -377,14 +377,4 @@ async fn refuse_method(call: Call) -> Problem {
         Ok(_) => Problem::new(Code::MethodNotAllowed, "this address does not take this method"),
         Err(problem) => problem,
     }
-}
-
-/// A list by a query in a body.
-async fn refuse_query(call: Call) -> Problem {
-    call.collection().await.err().unwrap_or_else(not_yet)
-}
-
-/// What clients of later versions may ask for. It is a mistake of theirs here, not a failure of ours.
-fn not_yet() -> Problem {
-    Problem::new(Code::BadRequest, "this call is not available yet")
 }

@@ -36,6 +36,8 @@ pub(crate) struct Pages {
     pub(crate) next: Option<String>,
     /// The cursor before it.
     pub(crate) prev: Option<String>,
+    /// How many there are on all pages, if it was asked.
+    pub(crate) count: Option<i64>,
 }
 
 /// The body of an answer with a list; `push` writes one item.
@@ -68,7 +70,11 @@ fn list_of<T, E>(
     push_optional(&mut body, pages.next.as_deref());
     body.push_str(",\"prev\":");
     push_optional(&mut body, pages.prev.as_deref());
-    body.push_str("},\"meta\":{}}");
+    body.push_str("},\"meta\":{");
+    if let Some(count) = pages.count {
+        let _ = write!(body, "\"count\":{count}");
+    }
+    body.push_str("}}");
     Ok(body)
 }
 

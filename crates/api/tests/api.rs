@@ -23,6 +23,7 @@ mod api {
     mod methods;
     mod permissions;
     mod populating;
+    mod querying;
     mod races;
     mod reading;
     mod standing;

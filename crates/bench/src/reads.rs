@@ -148,7 +148,8 @@ struct Asked {
 impl Asked {
     fn of(store: &Store, read: Read) -> Result<Self> {
         let collection = store.registry.collection(POSTS).context("the demo has posts")?;
-        let query = ListQuery::parse(collection, &ListParams::default(), &CursorKey::new([7; 32]))?;
+        let query =
+            ListQuery::parse(&store.registry, collection, &ListParams::default(), &CursorKey::new([7; 32]))?;
         Ok(Self { read, scope: public(), sample: sample(store, SAMPLE)?, query })
     }
 

@@ -100,23 +100,6 @@ impl Shape {
         names.try_fold(first, |field, name| field.fields().iter().find(|it| it.name == name))
     }
 
-    /// The public field at a dotted path through objects, lists and blocks, a block being named
-    /// after its list: it may have many values a document.
-    pub(crate) fn public_values_at(&self, path: &str) -> Option<&Field> {
-        let mut names = path.split('.');
-        let first = self.field(names.next()?).filter(|field| !field.definition.private)?;
-        let mut field = first.innermost();
-        while let Some(name) = names.next() {
-            let shape = match &field.kind {
-                FieldKind::Object(shape) => shape.field(name),
-                FieldKind::Blocks(blocks) => blocks.get(name)?.field(names.next()?),
-                _ => None,
-            };
-            field = shape?.innermost();
-        }
-        Some(field)
-    }
-
     /// The public field at a dotted path through objects and lists of them; of a list, what its items
     /// are of.
     pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
@@ -201,11 +184,6 @@ impl Collection {
     /// not there, and so is everything in it.
     pub fn public_field_at(&self, path: &str) -> Option<&Field> {
         self.shape.public_field_at(path)
-    }
-
-    /// The public field at a dotted path through objects, lists and blocks.
-    pub(crate) fn public_values_at(&self, path: &str) -> Option<&Field> {
-        self.shape.public_values_at(path)
     }
 
     /// The public field at a dotted path through objects and lists of them; of a list, what its items

@@ -48,7 +48,7 @@ pub enum DocumentError {
     /// A malformed parameter of a query.
     #[error("the parameter `{parameter}` is not right: {message}")]
     BadParameter {
-        /// Which parameter.
+        /// Which parameter; of a query in a body, a JSON pointer to the member.
         parameter: String,
         /// What is wrong, and what would be right.
         message: String,

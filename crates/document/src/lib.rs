@@ -53,7 +53,7 @@ pub use install::{
     stored_definitions, write_definition,
 };
 pub use physical::{Column, Direction, Index, State};
-pub use query::{CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, RawFilter};
+pub use query::{Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Operand, RawCondition};
 pub use registry::Registry;
 pub use repair::{Repaired, repair};
 pub use repository::{

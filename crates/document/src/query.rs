@@ -1,38 +1,82 @@
 //! What a list is asked for: parsed, typed by the collection, and bound to one driving index.
 
 mod compile;
+mod condition;
 mod cursor;
+mod filter;
+mod operator;
 mod parse;
+mod path;
+mod predicate;
+mod value;
+
+use std::collections::BTreeSet;
 
 pub(crate) use compile::{MAX_WALK, Plan, Viewer};
+pub(crate) use condition::{Condition, Test};
 pub(crate) use cursor::Cursor;
 pub use cursor::CursorKey;
 pub(crate) use parse::locale;
-use stratus_storage::Value;
+pub(crate) use path::Reach;
+use serde_json::Value as Json;
 
-use crate::physical::{Direction, Key, State};
+use crate::{
+    collection::Collection,
+    physical::{Direction, Key, State},
+    registry::Registry,
+};
 
 /// How many documents a page holds at most.
 pub const MAX_LIMIT: u32 = 100;
 /// How many a page holds where nothing is said.
 pub const DEFAULT_LIMIT: u32 = 20;
 
-/// A condition as the edge has split it: `filter[<field>][<operator>]=<value>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawFilter {
-    /// A dotted path, or a system key.
-    pub field: String,
-    /// The operator; `eq` where none is written.
-    pub operator: String,
-    /// The value.
-    pub value: String,
+/// A condition as it is written: names and values are as yet unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RawCondition {
+    /// All of them hold.
+    All(Vec<RawCondition>),
+    /// One of them holds, or more.
+    Any(Vec<RawCondition>),
+    /// It doesn't hold.
+    Not(Box<RawCondition>),
+    /// A comparison.
+    Test {
+        /// A dotted path, or a system key; along references into other collections.
+        path: String,
+        /// The name of the operator.
+        operator: String,
+        /// What is compared with.
+        operand: Operand,
+        /// Where it is written: the name of a parameter, or a JSON pointer into a body.
+        pointer: String,
+    },
 }
 
-/// The parameters of a list, as text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What an operator compares with, as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// In a URL: lists are joined by commas.
+    Text(String),
+    /// In a body: of the type of what it is compared with.
+    Json(Json),
+}
+
+/// Whether all that match are counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Count {
+    /// They aren't.
+    #[default]
+    None,
+    /// They are, however many: it costs a look at each of them.
+    Exact,
+}
+
+/// The parameters of a list.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListParams {
     /// All of which must hold.
-    pub filters: Vec<RawFilter>,
+    pub filters: Vec<RawCondition>,
     /// Keys joined by commas, `-` before a descending one.
     pub sort: Option<String>,
     /// A number from 1 to [`MAX_LIMIT`].
@@ -45,79 +89,8 @@ pub struct ListParams {
     pub state: Option<String>,
     /// One locale.
     pub locale: Option<String>,
-}
-
-/// A condition, typed by the collection.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Filter {
-    /// A column compares with a value.
-    Column { key: Key, comparison: Comparison, value: Value },
-    /// One of the values of a facet compares with a value.
-    Facet { field: String, column: &'static str, comparison: Comparison, value: Value },
-    /// One of the references of a field points at a document.
-    Reference { field: String, target: String },
-    /// A constant that the collection decides.
-    Constant(bool),
-}
-
-impl Filter {
-    /// The column that it gives one value.
-    pub(crate) fn equal_column(&self) -> Option<&str> {
-        match self {
-            Self::Column { key, comparison: Comparison::Equal, .. } => Some(&key.column),
-            _ => None,
-        }
-    }
-}
-
-/// A bound of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Lower,
-    Upper,
-}
-
-/// How a value compares. Nothing compares with what is absent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Equal,
-    Less,
-    AtMost,
-    Greater,
-    AtLeast,
-}
-
-impl Comparison {
-    pub(crate) fn sql(self) -> &'static str {
-        match self {
-            Self::Equal => "=",
-            Self::Less => "<",
-            Self::AtMost => "<=",
-            Self::Greater => ">",
-            Self::AtLeast => ">=",
-        }
-    }
-
-    /// Which bound it is; an equality is none.
-    pub(crate) fn side(self) -> Option<Side> {
-        match self {
-            Self::Equal => None,
-            Self::Greater | Self::AtLeast => Some(Side::Lower),
-            Self::Less | Self::AtMost => Some(Side::Upper),
-        }
-    }
-
-    /// By its name in a filter.
-    pub(crate) fn named(operator: &str) -> Option<Self> {
-        match operator {
-            "eq" => Some(Self::Equal),
-            "lt" => Some(Self::Less),
-            "lte" => Some(Self::AtMost),
-            "gt" => Some(Self::Greater),
-            "gte" => Some(Self::AtLeast),
-            _ => None,
-        }
-    }
+    /// Whether all that match are counted.
+    pub count: Count,
 }
 
 /// Where a page begins.
@@ -133,7 +106,8 @@ pub(crate) enum Position {
 pub struct ListQuery {
     pub(crate) state: State,
     pub(crate) locale: String,
-    pub(crate) filters: Vec<Filter>,
+    /// All of which hold.
+    pub(crate) filters: Vec<Condition>,
     /// Without `id`, which is always the last key.
     pub(crate) sort: Vec<(Key, Direction)>,
     pub(crate) id_direction: Direction,
@@ -147,12 +121,27 @@ pub struct ListQuery {
     pub(crate) is_plain: bool,
     /// The columns that the index answers with one value; other conditions are looked at row by row.
     pub(crate) bound: Vec<String>,
+    pub(crate) count: Count,
 }
 
 impl ListQuery {
     /// Whether the collection alone decides that there is nothing to show.
     pub(crate) fn is_empty(&self) -> bool {
-        self.filters.contains(&Filter::Constant(false))
+        self.filters.iter().any(|it| matches!(it, Condition::Constant(false)))
+    }
+
+    /// Whether it looks at documents of other collections.
+    pub(crate) fn goes_through(&self) -> bool {
+        self.filters.iter().any(Condition::goes_through)
+    }
+
+    /// The collections that filters may lead into, whoever asks.
+    pub(crate) fn crossed<'a>(
+        registry: &'a Registry,
+        collection: &'a Collection,
+        filters: &'a [RawCondition],
+    ) -> BTreeSet<&'a str> {
+        filter::collections_crossed(registry, collection, filters)
     }
 
     /// Which rows it shows.

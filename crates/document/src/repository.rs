@@ -5,7 +5,7 @@ mod population;
 mod reading;
 mod referrers;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use population::{MAX_POPULATED, MAX_POPULATED_BYTES, Piece, Place, Populated};
 pub use reading::Reading;
@@ -18,9 +18,9 @@ use crate::{
     document::{COLUMN_COUNT, COLUMNS, Document, Scope},
     error::{DocumentError, Result},
     physical::State,
-    query::{self, Cursor, CursorKey, ListQuery, MAX_LIMIT, Plan, Viewer},
+    query::{self, Count, Cursor, CursorKey, ListParams, ListQuery, MAX_LIMIT, Plan, Reach, Viewer},
     registry::Registry,
-    sql::{Base, Builder, Rights, right_to_read},
+    sql::{Across, Base, Builder, Rights, right_to_read},
 };
 
 /// How a single document is asked for.
@@ -41,6 +41,8 @@ pub struct Page {
     pub next: Option<String>,
     /// The cursor that goes back before it, unless it is the first.
     pub prev: Option<String>,
+    /// How many documents match, on all pages; if it was asked.
+    pub count: Option<i64>,
 }
 
 /// The one place that documents are read from.
@@ -164,6 +166,30 @@ impl DocumentRepository {
         }
     }
 
+    /// Types the parameters of a list by its collection. What they name of collections that the
+    /// caller may not read is answered like what is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`DocumentError::NotFound`] for an unknown collection, [`DocumentError::BadParameter`],
+    /// [`DocumentError::BadCursor`], or [`DocumentError::Unindexed`] when no declared index serves
+    /// it.
+    pub async fn query(&self, scope: &Scope, collection: &str, params: &ListParams) -> Result<ListQuery> {
+        let collection = self.known(collection)?;
+        let mut closed = BTreeSet::new();
+        for name in ListQuery::crossed(&self.registry, collection, &params.filters) {
+            match self.reach(scope, name, Action::Read).await {
+                Ok(_) => {}
+                Err(DocumentError::NotFound) => {
+                    closed.insert(name.to_owned());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let reach = Reach { registry: &self.registry, closed: &closed };
+        ListQuery::parse_within(reach, collection, params, &self.key)
+    }
+
     /// A page of documents.
     ///
     /// # Errors
@@ -183,16 +209,25 @@ impl DocumentRepository {
         let (collection, action) = (self.known(collection)?, right_to_read(query.state));
         if query.is_empty() {
             self.reach(scope, collection.name(), action).await?;
-            return Ok(Page { documents: Vec::new(), next: None, prev: None });
+            let count = (query.count == Count::Exact).then_some(0);
+            return Ok(Page { documents: Vec::new(), next: None, prev: None, count });
         }
         let rights = scope.rights();
-        let viewer = Viewer { tenant: scope.tenant.as_str(), rights: &rights, now: self.clock.now() };
-        let plan = Plan::of(collection, query, &viewer);
-        let results = match plan.statements.as_slice() {
+        let (readable, updatable) = if query.goes_through() {
+            (self.collections_for(scope, Action::Read), self.collections_for(scope, Action::Update))
+        } else {
+            Default::default()
+        };
+        let (readable, updatable) = (readable.as_str(), updatable.as_str());
+        let across = Across { rights: &rights, readable, updatable, now: self.clock.now() };
+        let plan = Plan::of(collection, query, &Viewer { tenant: scope.tenant.as_str(), across });
+        let mut results = match plan.statements.as_slice() {
             [one] => vec![session.query(one).await?],
             several => session.batch(several).await?,
         };
-        let page = Walk::over(collection, query, &plan, results)?.page(&self.key)?;
+        let counted = if plan.counts { results.pop() } else { None };
+        let count = counted.as_ref().and_then(Rows::first).map(|row| row.integer(0)).transpose()?;
+        let page = Page { count, ..Walk::over(collection, query, &plan, results)?.page(&self.key)? };
         // Whoever sees nothing may be one who may know of nothing.
         if page.documents.is_empty() {
             self.reach(scope, collection.name(), action).await?;
@@ -400,6 +435,6 @@ impl<'a> Walk<'a> {
             documents.reverse();
             std::mem::swap(&mut next, &mut prev);
         }
-        Ok(Page { documents, next, prev })
+        Ok(Page { documents, next, prev, count: None })
     }
 }

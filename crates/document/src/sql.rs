@@ -5,7 +5,7 @@
 use std::{borrow::Cow, fmt::Write as _, sync::OnceLock};
 
 use serde_json::Value as Json;
-use stratus_access::{Action, Caller, Principal, TenantId};
+use stratus_access::{Action, Caller, Effect, Principal, TenantId};
 use stratus_storage::{Sql, Statement, Value};
 
 use crate::{collection::Collection, physical::State};
@@ -17,12 +17,29 @@ pub(crate) struct Builder {
     params: Vec<Value>,
     /// The whole text, where it was put together before: then only parameters are collected.
     known: Option<Sql>,
+    /// The numbers of the parameters that are of the request as a whole.
+    context: [Option<usize>; CONTEXTS],
 }
+
+/// What a statement may need more than once and binds once: backends take 100 parameters. Values
+/// that a client sent are none of it: the text would depend on which of them are equal.
+#[derive(Clone, Copy, Debug)]
+enum Context {
+    Tenant,
+    Now,
+    Principals,
+    Deniable,
+    Readable,
+    Updatable,
+}
+
+const CONTEXTS: usize = Context::Updatable as usize + 1;
 
 impl Default for Builder {
     /// With room for the text of a read: it would grow step by step.
     fn default() -> Self {
-        Self { text: String::with_capacity(2_048), params: Vec::with_capacity(16), known: None }
+        let text = String::with_capacity(2_048);
+        Self { text, params: Vec::with_capacity(16), known: None, context: [None; CONTEXTS] }
     }
 }
 
@@ -31,16 +48,14 @@ impl Builder {
     /// bind the same as then.
     pub(crate) fn again(place: &OnceLock<Sql>) -> Self {
         match place.get() {
-            Some(known) => {
-                Self { text: String::new(), params: Vec::with_capacity(16), known: Some(known.clone()) }
-            }
+            Some(known) => Self { text: String::new(), known: Some(known.clone()), ..Self::default() },
             None => Self::default(),
         }
     }
 
     /// The statement. Its text is kept in `place` for those that come [`again`](Self::again).
     pub(crate) fn finish_in(self, place: &OnceLock<Sql>) -> Statement {
-        let Self { text, params, known } = self;
+        let Self { text, params, known, .. } = self;
         let sql = known.unwrap_or_else(|| place.get_or_init(|| Sql::from(text)).clone());
         Statement::new(sql, params)
     }
@@ -69,6 +84,31 @@ impl Builder {
         self
     }
 
+    /// Writes the placeholder of a value that is bound already: `number` counts from one.
+    pub(crate) fn again_bound(&mut self, number: usize) -> &mut Self {
+        if self.known.is_none() {
+            let _ = write!(self.text, "?{number}");
+        }
+        self
+    }
+
+    /// How many values are bound so far: the number of the last one.
+    pub(crate) fn bound(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Writes the placeholder of what the whole statement shares; binds it the first time.
+    fn bind_once<V: Into<Value>>(&mut self, what: Context, value: impl FnOnce() -> V) -> &mut Self {
+        match self.context[what as usize] {
+            Some(number) => self.again_bound(number),
+            None => {
+                self.bind(value());
+                self.context[what as usize] = Some(self.params.len());
+                self
+            }
+        }
+    }
+
     /// Text that is needed more than once: what `write` writes is handed back and not yet pushed.
     /// What it binds is bound once.
     pub(crate) fn aside(&mut self, write: impl FnOnce(&mut Self)) -> String {
@@ -84,16 +124,24 @@ impl Builder {
     /// The rows of a collection in a state, of one tenant. `d` is the alias of `documents`.
     pub(crate) fn rows(&mut self, collection: &Collection, state: State, tenant: &str) -> &mut Self {
         self.push("d.type_id = '").push(collection.name()).push("' AND ");
-        self.push(qualified(state)).push(" AND d.tenant_id = ").bind(tenant)
+        self.push(qualified(state)).push(" AND d.tenant_id = ").tenant(tenant)
+    }
+
+    fn tenant(&mut self, tenant: &str) -> &mut Self {
+        self.bind_once(Context::Tenant, || tenant)
     }
 
     /// Published rows are visible within their window only.
     pub(crate) fn window(&mut self, state: State, now: i64) -> &mut Self {
-        if state == State::Published {
-            self.push(" AND (d.scheduled_at IS NULL OR d.scheduled_at <= ").bind(Value::Integer(now));
-            self.push(") AND (d.expires_at IS NULL OR d.expires_at > ").bind(Value::Integer(now)).push(")");
-        }
-        self
+        if state == State::Published { self.push(" AND ").in_window("d", now) } else { self }
+    }
+
+    fn in_window(&mut self, alias: &str, now: i64) -> &mut Self {
+        let now = || Value::Integer(now);
+        self.push("(").push(alias).push(".scheduled_at IS NULL OR ").push(alias);
+        self.push(".scheduled_at <= ").bind_once(Context::Now, now);
+        self.push(") AND (").push(alias).push(".expires_at IS NULL OR ").push(alias);
+        self.push(".expires_at > ").bind_once(Context::Now, now).push(")")
     }
 
     /// Whether the caller may do something to the document of row `d`: no entry of the document's
@@ -110,28 +158,125 @@ impl Builder {
         let granted = self.aside(|sql| {
             sql.bind(rights.granted_by(collection, action));
         });
+        self.unless_denied("d", &granted, action, rights)
+    }
+
+    /// [`permitted`](Self::permitted) of a row of any collection that a list goes through: what the
+    /// grants say of all collections is bound once.
+    fn permitted_across(&mut self, alias: &str, action: Action, across: Across<'_>) -> &mut Self {
+        let (what, collections) = match action {
+            Action::Update => (Context::Updatable, across.updatable),
+            _ => (Context::Readable, across.readable),
+        };
+        let granted = self.aside(|sql| {
+            sql.push(alias).push(".type_id IN (SELECT value FROM json_each(");
+            sql.bind_once(what, || collections).push("))");
+        });
+        self.unless_denied(alias, &granted, action, across.rights)
+    }
+
+    fn unless_denied(&mut self, alias: &str, granted: &str, action: Action, rights: &Rights) -> &mut Self {
         self.push("CASE WHEN EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
-        self.bind(rights.tenant.as_str()).push(")");
-        self.push(" THEN (NOT ").entry(action, "deny", &rights.deniable).push(" AND (").push(&granted);
-        self.push(" OR ").entry(action, "allow", &rights.principals).push("))");
-        self.push(" ELSE ").push(&granted).push(" END")
+        self.tenant(rights.tenant.as_str()).push(")");
+        self.push(" THEN (NOT ").entry(alias, action, Effect::Deny, rights).push(" AND (").push(granted);
+        self.push(" OR ").entry(alias, action, Effect::Allow, rights).push("))");
+        self.push(" ELSE ").push(granted).push(" END")
     }
 
     fn permitted_among(&mut self, collections: &str, action: Action, rights: &Rights) -> &mut Self {
-        self.push("(NOT ").entry(action, "deny", &rights.deniable);
+        self.push("(NOT ").entry("d", action, Effect::Deny, rights);
         self.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
-        self.entry(action, "allow", &rights.principals).push("))")
+        self.entry("d", action, Effect::Allow, rights).push("))")
     }
 
-    /// Whether the document of row `d` has an entry with that effect on one of the principals.
-    fn entry(&mut self, action: Action, effect: &str, principals: &str) -> &mut Self {
-        self.push(
-            "EXISTS (SELECT 1 FROM document_permissions AS p \
-             WHERE p.tenant_id = d.tenant_id AND p.root_id = d.root_id AND p.permission = '",
-        );
-        self.push(action.name()).push("' AND p.effect = '").push(effect);
+    /// Whether the document of a row has an entry with that effect on one of the principals.
+    fn entry(&mut self, alias: &str, action: Action, effect: Effect, rights: &Rights) -> &mut Self {
+        let (what, principals) = match effect {
+            Effect::Allow => (Context::Principals, &rights.principals),
+            Effect::Deny => (Context::Deniable, &rights.deniable),
+        };
+        self.push("EXISTS (SELECT 1 FROM document_permissions AS p WHERE p.tenant_id = ").push(alias);
+        self.push(".tenant_id AND p.root_id = ").push(alias).push(".root_id AND p.permission = '");
+        self.push(action.name()).push("' AND p.effect = '").push(effect.name());
         self.push("' AND p.principal_type || ':' || p.principal_id IN (SELECT value FROM json_each(");
-        self.bind(principals).push(")))")
+        self.bind_once(what, || &**principals).push(")))")
+    }
+
+    /// Whether references lead from row `d` over documents that the caller may see to one of which
+    /// `condition` holds; it is told the alias of that document.
+    ///
+    /// A list of what is published leads over what is published. Any other leads over the heads
+    /// that the caller may update, and over the public rows of the rest.
+    ///
+    /// One subquery, however many references: SQLite adds the depths of those that are nested.
+    pub(crate) fn follows(
+        &mut self,
+        hops: &[Hop<'_>],
+        state: State,
+        across: Across<'_>,
+        condition: impl FnOnce(&mut Self, &str),
+    ) -> &mut Self {
+        let (mut tables, mut terms, mut from) = (Vec::new(), Vec::new(), "d".to_owned());
+        for (number, hop) in (1..).zip(hops) {
+            let (reference, to) = (format!("r{number}"), format!("d{number}"));
+            tables.push(format!("document_references AS {reference}"));
+            terms.push(format!("{reference}.from_document_id = {from}.pk"));
+            terms.push(format!("{reference}.field_name = '{}'", hop.field));
+            let root = format!("{reference}.to_root_id");
+            if state == State::Published {
+                tables.push(format!("documents AS {to} INDEXED BY documents_published"));
+                terms.push(format!("{to}.root_id = {root}"));
+                terms.push(format!("{to}.is_published = 1"));
+                terms.push(self.aside(|sql| {
+                    sql.in_window(&to, across.now);
+                }));
+            } else {
+                let head = format!("h{number}");
+                tables.push(format!("documents AS {head} INDEXED BY documents_head"));
+                tables.push(format!("documents AS {to}"));
+                terms.push(format!("{head}.root_id = {root}"));
+                terms.push(format!("{head}.is_current_draft = 1"));
+                terms.push(self.aside(|sql| sql.head_or_public(&head, &to, across)));
+            }
+            terms.push(format!("{to}.deleted_at IS NULL"));
+            terms.push(format!("{to}.type_id = '{}'", hop.collection.name()));
+            terms.push(self.aside(|sql| {
+                sql.push(&to).push(".tenant_id = ").tenant(across.rights.tenant.as_str());
+            }));
+            terms.push(self.aside(|sql| {
+                sql.permitted_across(&to, Action::Read, across);
+            }));
+            from = to;
+        }
+        terms.push(self.aside(|sql| condition(sql, &from)));
+        self.push("EXISTS (SELECT 1 FROM ").push(&tables.join(" CROSS JOIN ")).push(" WHERE ");
+        self.halves(&terms, " AND ", &mut |sql, term| {
+            sql.push(term);
+        });
+        self.push(")")
+    }
+
+    /// Row `to` is the head if the caller may update it, else the public row.
+    fn head_or_public(&mut self, head: &str, to: &str, across: Across<'_>) {
+        self.push(to).push(".pk = CASE WHEN (").permitted_across(head, Action::Update, across);
+        self.push(") THEN ").push(head).push(".pk ELSE (SELECT v.pk FROM documents AS v");
+        self.push(" INDEXED BY documents_published WHERE v.root_id = ").push(head);
+        self.push(".root_id AND v.is_published = 1 AND ").in_window("v", across.now).push(") END");
+    }
+
+    /// Writes items with a word between them, nested in halves: backends bound how deep an
+    /// expression is.
+    pub(crate) fn halves<T>(&mut self, items: &[T], joint: &str, write: &mut dyn FnMut(&mut Self, &T)) {
+        match items {
+            [] => {}
+            [one] => write(self, one),
+            several => {
+                let (first, second) = several.split_at(several.len() / 2);
+                self.push("(").halves(first, joint, write);
+                self.push(joint).halves(second, joint, write);
+                self.push(")");
+            }
+        }
     }
 
     /// Rows whose document the caller may read, and do all of these to.
@@ -151,6 +296,26 @@ pub(crate) enum Base<'a> {
     Of(&'a Collection),
     /// Rows are of any collection; of these, as a JSON list, the caller has the right.
     Among(&'a str),
+}
+
+/// A reference that is followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Hop<'a> {
+    /// The dotted path of its field.
+    pub(crate) field: &'a str,
+    /// Where it leads.
+    pub(crate) collection: &'a Collection,
+}
+
+/// Who looks along references, at what time.
+#[derive(Clone, Copy)]
+pub(crate) struct Across<'a> {
+    pub(crate) rights: &'a Rights,
+    /// The collections whose grants let them read, as a JSON list.
+    pub(crate) readable: &'a str,
+    /// Those whose grants let them update.
+    pub(crate) updatable: &'a str,
+    pub(crate) now: i64,
 }
 
 /// A caller as statements see them: principals as JSON lists for `json_each`.

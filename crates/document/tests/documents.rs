@@ -28,6 +28,8 @@ mod lists;
 mod permissions;
 #[path = "documents/populating.rs"]
 mod populating;
+#[path = "documents/queries.rs"]
+mod queries;
 #[path = "documents/rights.rs"]
 mod rights;
 #[path = "documents/settings.rs"]

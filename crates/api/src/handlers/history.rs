@@ -21,7 +21,7 @@ pub(crate) async fn versions(mut call: Call) -> Result<Response, Problem> {
     let before = after.and_then(|it| i64::try_from(it).ok());
     let found = call.repository().versions(call.scope(), collection.name(), call.id(), before).await;
     let (versions, next) = found.map_err(|it| call.refuse(it))?;
-    let pages = Pages { next: next.map(|it| it.to_string()), prev: None };
+    let pages = Pages { next: next.map(|it| it.to_string()), ..Pages::default() };
     let body = wire::list(&versions, &pages, |body, version| wire::push_document(body, version, None))?;
     Ok(answer::body(body, Audience::Caller, &known))
 }
@@ -56,7 +56,7 @@ pub(crate) async fn referrers(mut call: Call) -> Result<Response, Problem> {
     let (scope, name) = (call.scope(), collection.name());
     let found = call.repository().referrers(scope, name, call.id(), after.as_deref()).await;
     let (referrers, next) = found.map_err(|it| call.refuse(it))?;
-    let pages = Pages { next, prev: None };
+    let pages = Pages { next, ..Pages::default() };
     let body = wire::list(&referrers, &pages, wire::push_referrer)?;
     Ok(answer::body(body, audience(&call, &collection), &known))
 }

@@ -1,71 +1,92 @@
-//! `GET /api/{collection}`: a page of documents.
+//! `GET /api/{collection}` and `POST /api/{collection}/query`: a page of documents.
 
-use axum::response::Response;
-use stratus_document::{ListParams, ListQuery, RawFilter, State};
+use axum::{body::Body, response::Response};
+use stratus_document::{Count, DocumentError, ListParams, ListQuery, State};
 
 use crate::{
     answer::{self, Audience},
+    body,
     call::Call,
-    problem::{Code, Problem},
-    query_string::{Parameter, Params, about},
+    conditional::IfNoneMatch,
+    filter,
+    problem::Problem,
+    query_string::Params,
     wire::{Pages, Projection},
 };
 
-/// Lists what the query asks for.
+/// Lists what the parameters ask for.
 pub(crate) async fn list(mut call: Call) -> Result<Response, Problem> {
     let collection = call.collection().await?;
     let mut params = call.params()?;
     let state = call.take_state(&mut params).await?;
     let projection = Projection::take(&call, &collection, &mut params).await?;
-    params.take_one_of("count", &[("none", ())])?;
     let asked = take_list(&mut params, state)?;
     params.finish()?;
-    let query = ListQuery::parse(&collection, &asked, call.repository().cursor_key());
+    let query = call.repository().query(call.scope(), collection.name(), &asked).await;
     let query = query.map_err(|it| call.refuse(it))?;
     let known = call.take_freshness()?;
+    show(&call, &query, projection.as_ref(), &known, |it| call.refuse(it)).await
+}
+
+/// Lists what the body asks for: the same answer as to the same parameters.
+pub(crate) async fn query(mut call: Call, body: Body) -> Result<Response, Problem> {
+    let collection = call.collection().await?;
+    call.no_params()?;
+    let asked = filter::query(body::read_json(call.headers(), body, call.body_limit()).await?)?;
+    let refuse = |call: &Call, error| call.refuse(in_body(error));
+    let state = State::parse(asked.params.state.as_deref()).map_err(|it| refuse(&call, it))?;
+    call.may_see(state).await?;
+    let projection = match asked.fields {
+        Some(text) => Some(Projection::parse(&call, &collection, &text).await?),
+        None => None,
+    };
+    let query = call.repository().query(call.scope(), collection.name(), &asked.params).await;
+    let query = query.map_err(|it| refuse(&call, it))?;
+    // Only what is got can be what the client has already.
+    call.take_freshness()?;
+    show(&call, &query, projection.as_ref(), &IfNoneMatch::nothing(), |it| refuse(&call, it)).await
+}
+
+/// Reads a page, and answers with it, or in the words of `refuse`.
+async fn show(
+    call: &Call,
+    query: &ListQuery,
+    projection: Option<&Projection>,
+    known: &IfNoneMatch,
+    refuse: impl Fn(DocumentError) -> Problem,
+) -> Result<Response, Problem> {
     let reading = call.repository().reading(call.scope());
-    let page = reading.list(collection.name(), &query).await;
-    let page = page.map_err(|it| call.refuse(it))?;
-    let pages = Pages { next: page.next, prev: page.prev };
-    let audience = Audience::of(call.caller(), state);
-    if let Some(selection) = projection.as_ref().and_then(Projection::population) {
-        let populated = Box::pin(reading.populate(page.documents, state, selection)).await;
-        let populated = populated.map_err(|it| call.refuse(it))?;
-        return answer::populated_page(&call, &populated, &pages, audience, &known);
-    }
-    answer::page(&call, &page.documents, &pages, projection.as_ref(), audience, &known)
+    let page = reading.list(call.segment("collection"), query).await.map_err(&refuse)?;
+    let pages = Pages { next: page.next, prev: page.prev, count: page.count };
+    let audience = Audience::of(call.caller(), query.state());
+    let Some(selection) = projection.and_then(Projection::population) else {
+        return answer::page(call, &page.documents, &pages, projection, audience, known);
+    };
+    // Boxed: most requests have none, and would carry its room along.
+    let populated = Box::pin(reading.populate(page.documents, query.state(), selection)).await;
+    answer::populated_page(call, &populated.map_err(&refuse)?, &pages, audience, known)
 }
 
 fn take_list(params: &mut Params, state: State) -> Result<ListParams, Problem> {
+    let count = params.take_one_of("count", &[("none", Count::None), ("exact", Count::Exact)])?;
     Ok(ListParams {
-        filters: take_filters(params)?,
+        filters: filter::take(params)?,
         sort: params.take("sort")?,
         limit: params.take("limit")?,
         after: params.take("after")?,
         before: params.take("before")?,
         state: Some(state.name().to_owned()),
         locale: params.take("locale")?,
+        count: count.unwrap_or_default(),
     })
 }
 
-/// Takes `filter[<field>]=<value>` and `filter[<field>][<operator>]=<value>`.
-///
-/// Nothing of what is in the brackets is repeated to a client who may be guessing.
-fn take_filters(params: &mut Params) -> Result<Vec<RawFilter>, Problem> {
-    let mut filters: Vec<RawFilter> = Vec::new();
-    for Parameter { path, value } in params.take_tree("filter") {
-        let (field, operator) = match path.as_slice() {
-            [_, field] => (field, "eq"),
-            [_, field, operator] => (field, operator.as_str()),
-            _ => {
-                let why = "is written `filter[<field>]=<value>` or `filter[<field>][<operator>]=<value>`";
-                return Err(about(Code::InvalidParameter, "filter", why));
-            }
-        };
-        if filters.iter().any(|it| it.field == *field && it.operator == operator) {
-            return Err(about(Code::RepeatedParameter, "filter", "has the same condition twice"));
+/// What was wrong with a parameter is wrong with the member of that name.
+fn in_body(error: DocumentError) -> DocumentError {
+    match error {
+        DocumentError::BadParameter { parameter, message } if !parameter.starts_with('/') => {
+            DocumentError::BadParameter { parameter: format!("/{parameter}"), message }
         }
-        filters.push(RawFilter { field: field.clone(), operator: operator.to_owned(), value });
+        other => other,
     }
-    Ok(filters)
 }

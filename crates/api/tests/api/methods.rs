@@ -85,21 +85,6 @@ async fn head_is_get_without_a_body() {
 }
 
 #[tokio::test]
-async fn what_is_not_built_yet_is_the_clients_mistake() {
-    let app = App::new().await;
-    let bodies = ["", "{}", "{", "[]", "\u{0}"];
-    for body in bodies {
-        for uri in ["/api/posts/query"] {
-            for asked in [ask("POST", uri).raw(body), ask("POST", uri).raw(body).admin()] {
-                let answer = app.ask(asked).await;
-                answer.refuses(400, "bad_request");
-                assert_eq!(answer.json()["detail"], "this call is not available yet");
-            }
-        }
-    }
-}
-
-#[tokio::test]
 async fn alive_and_ready() {
     let app = App::new().await;
     let health = app.ask(get("/health")).await;

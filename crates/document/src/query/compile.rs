@@ -8,12 +8,12 @@
 use stratus_access::Action;
 use stratus_storage::{Row, Statement, Value};
 
-use super::{Cursor, Filter, ListQuery, Position};
+use super::{Condition, Count, Cursor, ListQuery, Position, Test, predicate};
 use crate::{
     collection::Collection,
     document::{COLUMN_COUNT, COLUMNS},
     physical::{Direction, Key},
-    sql::{Base, Builder, Rights, right_to_read},
+    sql::{Across, Base, Builder, right_to_read},
 };
 
 /// How many index entries a walk looks at.
@@ -25,11 +25,13 @@ pub(crate) const MAX_WALK: i64 = 5_000;
 
 /// The statements of one page, and how to read their rows.
 ///
-/// Rows are [`COLUMNS`], then the sort keys. A row without an id says that its walk stopped before
+/// Rows are [`COLUMNS`], then the sort keys; of a count, the number alone. A row without an id says that its walk stopped before
 /// the page was full, and where; see [`Plan::is_stop`].
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) statements: Vec<Statement>,
+    /// Whether the last statement counts.
+    pub(crate) counts: bool,
     /// Rows come last first and are to be turned round.
     pub(crate) reversed: bool,
     pub(crate) key_count: usize,
@@ -74,8 +76,7 @@ enum Then {
 
 pub(crate) struct Viewer<'a> {
     pub(crate) tenant: &'a str,
-    pub(crate) rights: &'a Rights,
-    pub(crate) now: i64,
+    pub(crate) across: Across<'a>,
 }
 
 impl Plan {
@@ -88,8 +89,12 @@ impl Plan {
         let compiler =
             Compiler { collection, query, viewer, order: &order, action: right_to_read(query.state) };
         let statements = order.stretches(&query.position);
-        let statements = statements.iter().map(|it| compiler.statement(it)).collect();
-        Self { statements, reversed, key_count: order.sort.len() }
+        let mut statements: Vec<_> = statements.iter().map(|it| compiler.statement(it)).collect();
+        let counts = query.count == Count::Exact;
+        if counts {
+            statements.push(compiler.count());
+        }
+        Self { statements, counts, reversed, key_count: order.sort.len() }
     }
 
     /// Whether a row is no document but the place where a walk stopped.
@@ -146,27 +151,42 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    /// The conditions that the index answers in a stretch: equalities of its first columns, and of
-    /// the column after them one bound a side, where the stretch itself has none.
+    /// The conditions that the index answers in a stretch, and the others. It answers equalities of
+    /// its first columns, and of the column after them one bound a side, where the stretch itself
+    /// has none.
     ///
-    /// SQLite enters an index by one lower and one upper bound: what it would have to skip entry by
-    /// entry is looked at row by row, where it counts.
-    fn of_index(&self, stretch: &Stretch<'_>) -> Vec<&Filter> {
+    /// SQLite enters an index by one value a column, or by one lower and one upper bound: what it
+    /// would have to skip entry by entry is looked at row by row, where it counts.
+    fn of_index(&self, stretch: &Stretch<'_>) -> (Vec<&Test>, Vec<&Condition>) {
         let first = self.order.sort.first();
         let mut taken = stretch.sides(first.map(|(_, direction)| *direction));
-        let mut answered = Vec::new();
-        for filter in &self.query.filters {
-            let Filter::Column { key, comparison, .. } = filter else { continue };
-            let is_first = || first.is_some_and(|(first, _)| first.column == key.column);
-            let is_answered = match comparison.side() {
-                None => self.query.bound.contains(&key.column),
-                Some(side) => is_first() && !std::mem::replace(&mut taken[side as usize], true),
-            };
-            if is_answered {
-                answered.push(filter);
+        let mut given: Vec<&str> = Vec::new();
+        let (mut answered, mut left) = (Vec::new(), Vec::new());
+        for condition in &self.query.filters {
+            match condition {
+                Condition::Test(test) if self.is_answered(test, &mut given, &mut taken) => {
+                    answered.push(test)
+                }
+                other => left.push(other),
             }
         }
-        answered
+        (answered, left)
+    }
+
+    fn is_answered<'t>(&self, test: &'t Test, given: &mut Vec<&'t str>, taken: &mut [bool; 2]) -> bool {
+        let Some(key) = test.key() else { return false };
+        match (test.equal_column(), test.comparison.side()) {
+            (Some(column), _) => {
+                let is_first = self.query.bound.contains(&key.column) && !given.contains(&column);
+                given.push(column);
+                is_first
+            }
+            (None, Some(side)) => {
+                let is_first = self.order.sort.first().is_some_and(|(first, _)| first.column == key.column);
+                is_first && !std::mem::replace(&mut taken[side as usize], true)
+            }
+            (None, None) => false,
+        }
     }
 
     /// The walk is over the index alone; a row is looked at once it is known to be wanted. Where the
@@ -174,19 +194,18 @@ impl Compiler<'_> {
     fn statement(&self, stretch: &Stretch<'_>) -> Statement {
         let text = self.collection.texts().plain_list(self.query.state);
         let mut sql = if self.query.is_plain { Builder::again(text) } else { Builder::default() };
-        let answered = self.of_index(stretch);
-        let walk = sql.aside(|sql| self.walk(sql, stretch, &answered));
+        let (answered, left) = self.of_index(stretch);
+        let walk = sql.aside(|sql| {
+            self.walk(sql, &answered);
+            self.stretch(sql, stretch);
+            self.order_by(sql);
+        });
         sql.push("SELECT ").push(COLUMNS);
         self.keys(&mut sql, "d", true);
         sql.push(" FROM (SELECT d.pk AS walked").push(&walk);
         sql.push(" LIMIT ").push_number(MAX_WALK).push(") AS w");
         sql.push(" CROSS JOIN documents AS d ON d.pk = w.walked");
-        sql.window(self.query.state, self.viewer.now);
-        sql.granted(Base::Of(self.collection), &[self.action], self.viewer.rights);
-        for filter in self.query.filters.iter().filter(|it| !answered.contains(it)) {
-            sql.push(" AND ");
-            condition(&mut sql, filter);
-        }
+        self.residual(&mut sql, &left);
         sql.push(" UNION ALL SELECT NULL, s.root_id");
         for _ in 2..COLUMN_COUNT {
             sql.push(", NULL");
@@ -198,6 +217,27 @@ impl Compiler<'_> {
         // One more than the page tells whether there is another.
         sql.push(" LIMIT ").bind(self.query.limit + 1);
         if self.query.is_plain { sql.finish_in(text) } else { sql.finish() }
+    }
+
+    /// How many documents there are from one end to the other.
+    fn count(&self) -> Statement {
+        let mut sql = Builder::default();
+        let (answered, left) = self.of_index(&Stretch::Whole);
+        sql.push("SELECT count(*) AS count");
+        self.walk(&mut sql, &answered);
+        self.residual(&mut sql, &left);
+        sql.finish()
+    }
+
+    /// What is looked at row by row.
+    fn residual(&self, sql: &mut Builder, left: &[&Condition]) {
+        let across = self.viewer.across;
+        sql.window(self.query.state, across.now);
+        sql.granted(Base::Of(self.collection), &[self.action], across.rights);
+        if !left.is_empty() {
+            sql.push(" AND ");
+            predicate::all(sql, left, across);
+        }
     }
 
     /// The sort keys as `k0`, `k1`, …: from their columns, or from where they have these names.
@@ -221,16 +261,14 @@ impl Compiler<'_> {
         sql.push("d.root_id").push(self.order.id_direction.sql());
     }
 
-    fn walk(&self, sql: &mut Builder, stretch: &Stretch<'_>, answered: &[&Filter]) {
+    fn walk(&self, sql: &mut Builder, answered: &[&Test]) {
         sql.push(" FROM documents AS d INDEXED BY ").push(&self.query.index).push(" WHERE ");
         sql.rows(self.collection, self.query.state, self.viewer.tenant);
         sql.push(" AND d.locale = ").bind(self.query.locale.as_str());
-        for filter in answered {
+        for test in answered {
             sql.push(" AND ");
-            condition(sql, filter);
+            predicate::answered(sql, test);
         }
-        self.stretch(sql, stretch);
-        self.order_by(sql);
     }
 
     fn stretch(&self, sql: &mut Builder, stretch: &Stretch<'_>) {
@@ -283,28 +321,5 @@ fn beyond(direction: Direction) -> &'static str {
     match direction {
         Direction::Ascending => ">",
         Direction::Descending => "<",
-    }
-}
-
-fn condition(sql: &mut Builder, filter: &Filter) {
-    match filter {
-        Filter::Column { key, comparison, value } => {
-            sql.push("d.").push(&key.column).push(" ").push(comparison.sql()).push(" ").bind(value.clone());
-        }
-        Filter::Facet { field, column, comparison, value } => {
-            sql.push(
-                "EXISTS (SELECT 1 FROM document_facets AS f WHERE f.document_id = d.pk AND f.field_name = '",
-            );
-            sql.push(field).push("' AND f.").push(column).push(" ").push(comparison.sql());
-            sql.push(" ").bind(value.clone()).push(")");
-        }
-        Filter::Reference { field, target } => {
-            sql.push("EXISTS (SELECT 1 FROM document_references AS r WHERE r.from_document_id = d.pk");
-            sql.push(" AND r.field_name = '").push(field).push("' AND r.to_root_id = ");
-            sql.bind(target.as_str()).push(")");
-        }
-        Filter::Constant(holds) => {
-            sql.push(if *holds { "1" } else { "0" });
-        }
     }
 }

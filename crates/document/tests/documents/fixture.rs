@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::{Caller, Principal, TenantId};
 use stratus_document::{
-    CollectionDefinition, CursorKey, DocumentRepository, DocumentsService, Input, ListParams, ListQuery,
-    Page, RawFilter, Registry, Scope, State, View, Written, install,
+    CollectionDefinition, CursorKey, DocumentRepository, DocumentsService, Input, ListParams, Operand, Page,
+    RawCondition, Registry, Scope, State, View, Written, install,
 };
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
@@ -107,9 +107,8 @@ impl World {
         collection: &str,
         params: &ListParams,
     ) -> stratus_document::Result<Page> {
-        let collection = self.repository().registry().collection(collection).expect("a collection");
-        let query = ListQuery::parse(collection, params, self.repository().cursor_key())?;
-        self.repository().list(scope, collection.name(), &query).await
+        let query = self.repository().query(scope, collection, params).await?;
+        self.repository().list(scope, collection, &query).await
     }
 }
 
@@ -126,6 +125,16 @@ pub(crate) fn draft() -> View {
     View { state: State::Draft, locale: None }
 }
 
-pub(crate) fn filter(field: &str, value: &str) -> RawFilter {
-    RawFilter { field: field.to_owned(), operator: "eq".to_owned(), value: value.to_owned() }
+pub(crate) fn filter(field: &str, value: &str) -> RawCondition {
+    compare(field, "eq", value)
+}
+
+/// `filter[<path>][<operator>]=<value>`.
+pub(crate) fn compare(path: &str, operator: &str, value: &str) -> RawCondition {
+    RawCondition::Test {
+        path: path.to_owned(),
+        operator: operator.to_owned(),
+        operand: Operand::Text(value.to_owned()),
+        pointer: format!("filter[{path}][{operator}]"),
+    }
 }

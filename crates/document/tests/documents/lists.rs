@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 use stratus_access::{Action, Principal};
 use stratus_document::{
-    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, RawFilter, Strength,
+    CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, ListParams, Operand,
+    RawCondition, Strength,
 };
 
-use crate::fixture::{World, fields, filter, post};
+use crate::fixture::{World, compare, fields, filter, post};
 
 /// Few values, so that ties and absences are frequent.
 fn things() -> CollectionDefinition {
@@ -58,7 +59,7 @@ impl Thing {
         Input { publish: true, ..fields(Json::Object(members)) }
     }
 
-    fn matches(&self, filters: &[RawFilter]) -> bool {
+    fn matches(&self, filters: &[RawCondition]) -> bool {
         let compares = |order: Ordering, operator: &str| match operator {
             "eq" => order.is_eq(),
             "lt" => order.is_lt(),
@@ -68,13 +69,16 @@ impl Thing {
             other => unreachable!("no oracle for {other}"),
         };
         filters.iter().all(|it| {
-            let number = || it.value.parse::<f64>().expect("a number");
-            let text = |own: &str| compares(own.cmp(it.value.as_str()), &it.operator);
-            let real = |own: f64| compares(own.total_cmp(&number()), &it.operator);
-            match it.field.as_str() {
+            let RawCondition::Test { path, operator, operand: Operand::Text(value), .. } = it else {
+                unreachable!("no oracle for {it:?}")
+            };
+            let number = || value.parse::<f64>().expect("a number");
+            let text = |own: &str| compares(own.cmp(value.as_str()), operator);
+            let real = |own: f64| compares(own.total_cmp(&number()), operator);
+            match path.as_str() {
                 "name" => self.name.is_some_and(text),
                 "size" => self.size.is_some_and(|own| real(f64::from(own) / 2.0)),
-                "good" => self.good.map(|it| it.to_string()) == Some(it.value.clone()),
+                "good" => self.good.map(|it| it.to_string()) == Some(value.clone()),
                 "tags" => self.tags.iter().any(|own| text(own)),
                 "rank" => self.rank.is_some_and(|own| real(f64::from(own))),
                 other => unreachable!("no oracle for {other}"),
@@ -96,7 +100,7 @@ impl Thing {
 }
 
 /// The numbers of the things that a list shows, in order.
-fn expected(things: &[Thing], sort: &str, filters: &[RawFilter]) -> Vec<usize> {
+fn expected(things: &[Thing], sort: &str, filters: &[RawCondition]) -> Vec<usize> {
     let keys: Vec<(&str, bool)> =
         sort.split(',').map(|it| (it.trim_start_matches('-'), it.starts_with('-'))).collect();
     let last = keys.last().is_some_and(|(_, descending)| *descending);
@@ -127,16 +131,15 @@ const SORTS: [&str; 12] = [
     "good,-size",
 ];
 
-fn conditions() -> impl Strategy<Value = Vec<RawFilter>> {
+fn conditions() -> impl Strategy<Value = Vec<RawCondition>> {
     let operator = prop::sample::select(vec!["eq", "lt", "lte", "gt", "gte"]);
     let ordered = prop_oneof![
-        prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| filter("name", it)),
-        (-2..4_i32).prop_map(|it| filter("size", &(f64::from(it) / 2.0).to_string())),
-        prop::sample::select(vec!["x", "y"]).prop_map(|it| filter("tags", it)),
-        (0..3_i32).prop_map(|it| filter("rank", &it.to_string())),
+        prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| ("name", it.to_owned())),
+        (-2..4_i32).prop_map(|it| ("size", (f64::from(it) / 2.0).to_string())),
+        prop::sample::select(vec!["x", "y"]).prop_map(|it| ("tags", it.to_owned())),
+        (0..3_i32).prop_map(|it| ("rank", it.to_string())),
     ];
-    let compared =
-        (ordered, operator).prop_map(|(it, operator)| RawFilter { operator: operator.to_owned(), ..it });
+    let compared = (ordered, operator).prop_map(|((path, value), operator)| compare(path, operator, &value));
     let one = prop_oneof![
         prop::sample::select(vec!["a", "zz", "none"]).prop_map(|it| filter("name", it)),
         compared,
@@ -174,7 +177,7 @@ proptest! {
 }
 
 /// All pages forward; then from the last one all pages back.
-async fn walk(world: &World, sort: &str, filters: &[RawFilter], limit: u32) -> (Vec<String>, Vec<String>) {
+async fn walk(world: &World, sort: &str, filters: &[RawCondition], limit: u32) -> (Vec<String>, Vec<String>) {
     let mut params = ListParams {
         filters: filters.to_vec(),
         sort: Some(sort.to_owned()),
@@ -275,7 +278,7 @@ async fn a_unique_value_drives_its_list() {
         let input = Input { publish: true, ..fields(json!({ "code": format!("c{n}"), "good": n > 0 })) };
         world.create("things", &input).await;
     }
-    let check = async |filters: Vec<RawFilter>, sort: Option<&str>, found: usize| {
+    let check = async |filters: Vec<RawCondition>, sort: Option<&str>, found: usize| {
         let params = ListParams { filters, sort: sort.map(str::to_owned), ..ListParams::default() };
         world.recording.take();
         let page = world.list(&world.public(), "things", &params).await.expect("a page");
@@ -301,8 +304,8 @@ async fn only_what_has_an_order_is_compared() {
         ("size", "near", "1", false),
         ("size", "gte", "one", false),
     ] {
-        let one = RawFilter { operator: operator.to_owned(), ..filter(field, value) };
-        let params = ListParams { filters: vec![one], ..ListParams::default() };
+        let filters = vec![compare(field, operator, value)];
+        let params = ListParams { filters, ..ListParams::default() };
         let found = world.list(&world.public(), "things", &params).await;
         match (&found, sound) {
             (Ok(_), true) | (Err(DocumentError::BadParameter { .. }), false) => {}
@@ -388,10 +391,7 @@ async fn a_range_is_entered_where_the_page_begins() {
          tenant_id, 1, 1, type_version, 1, 1, published_at, created_at, updated_at, json_object('size', n) \
          FROM documents CROSS JOIN n WHERE root_id = ?1";
     world.connection().execute(copies, [&id]).expect("copies");
-    let compare = |operator: &str, value: i64| RawFilter {
-        operator: operator.to_owned(),
-        ..filter("size", &value.to_string())
-    };
+    let compare = |operator: &str, value: i64| compare("size", operator, &value.to_string());
     for (sort, filters) in [
         ("size", vec![compare("gte", 2)]),
         ("-size", vec![compare("lte", 11_999)]),

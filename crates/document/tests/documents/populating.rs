@@ -136,6 +136,7 @@ async fn a_level_is_one_round_trip() {
         let chosen = chosen.expect("a selection");
         // Of a list, the documents that it has itself are not looked up again.
         let query = ListQuery::parse(
+            world.repository().registry(),
             chosen.collection(Selection::ROOT),
             &ListParams::default(),
             world.repository().cursor_key(),
@@ -181,8 +182,12 @@ async fn a_list_with_a_reference_is_two_statements() {
     for (scope, state) in [(world.public(), State::Published), (world.admin(), State::Draft)] {
         world.database.reset();
         let params = ListParams { state: Some(state.name().into()), ..ListParams::default() };
-        let query =
-            ListQuery::parse(chosen.collection(Selection::ROOT), &params, world.repository().cursor_key());
+        let query = ListQuery::parse(
+            world.repository().registry(),
+            chosen.collection(Selection::ROOT),
+            &params,
+            world.repository().cursor_key(),
+        );
         let reading = world.repository().reading(&scope);
         let page = reading.list("posts", &query.expect("a query")).await.expect("a page");
         let populated = reading.populate(page.documents, state, &chosen).await.expect("documents");

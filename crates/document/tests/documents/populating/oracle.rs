@@ -255,7 +255,13 @@ async fn agrees(planned: &[Planned], spec: &Spec) {
         let scope = Scope::new(TenantId::default(), caller.clone());
         let collection = registry.collection(name).expect("a collection");
         let params = ListParams { state: Some(state.name().into()), ..ListParams::default() };
-        let query = ListQuery::parse(collection, &params, world.repository().cursor_key()).expect("a query");
+        let query = ListQuery::parse(
+            world.repository().registry(),
+            collection,
+            &params,
+            world.repository().cursor_key(),
+        )
+        .expect("a query");
         world.database.reset();
         let reading = world.repository().reading(&scope);
         let Ok(page) = reading.list(name, &query).await else { continue };

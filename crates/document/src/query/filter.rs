@@ -1,0 +1,295 @@
+//! From what a client wrote to typed conditions: unknown names are refused, values take the type of
+//! their field.
+
+use std::collections::BTreeSet;
+
+use stratus_storage::Value;
+
+use super::{
+    Operand, RawCondition,
+    condition::{Comparison, Condition, Target, Test, Through},
+    operator::{Kind, Operator},
+    path::{Hop, MAX_HOPS, Named, NoPlace, Place, Reach, crossed, place},
+    value::{Operands, Written, facet_column},
+};
+use crate::{
+    collection::{Collection, Field, FieldKind},
+    definition::{ColumnType, ORDER_KEY, PARENT_KEY, SYSTEM_KEYS},
+    error::{DocumentError, Result},
+    physical::{Key, State},
+    registry::Registry,
+};
+
+/// How many comparisons a filter has at most.
+const MAX_TESTS: usize = 32;
+/// How many references all its paths follow together: each is a look at other documents.
+const MAX_ALL_HOPS: usize = 32;
+/// How deep `and`, `or` and `not` nest.
+const MAX_NESTING: usize = 8;
+
+/// The collections that a filter may lead into, whoever asks.
+pub(crate) fn collections_crossed<'a>(
+    registry: &'a Registry,
+    collection: &'a Collection,
+    filters: &'a [RawCondition],
+) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut left: Vec<&RawCondition> = filters.iter().collect();
+    while let Some(condition) = left.pop() {
+        match condition {
+            RawCondition::All(inner) | RawCondition::Any(inner) => left.extend(inner),
+            RawCondition::Not(inner) => left.push(inner),
+            RawCondition::Test { path, .. } => crossed(registry, collection, path, &mut found),
+        }
+    }
+    found
+}
+
+/// Types a filter: what is returned must hold as a whole.
+///
+/// # Errors
+///
+/// [`DocumentError::BadParameter`] and [`DocumentError::Unindexed`].
+pub(crate) fn typed(
+    reach: Reach<'_>,
+    collection: &Collection,
+    state: State,
+    filters: &[RawCondition],
+) -> Result<Condition> {
+    let mut typing = Typing { reach, collection, state, tests: 0, hops: 0 };
+    Ok(Condition::all(typing.each(filters, 0)?))
+}
+
+struct Typing<'a> {
+    reach: Reach<'a>,
+    collection: &'a Collection,
+    state: State,
+    tests: usize,
+    hops: usize,
+}
+
+/// The whole filter, in the words of the request that a pointer is into.
+fn whole(pointer: &str) -> &'static str {
+    if pointer.starts_with('/') { "/filter" } else { "filter" }
+}
+
+impl Typing<'_> {
+    fn each(&mut self, conditions: &[RawCondition], depth: usize) -> Result<Vec<Condition>> {
+        conditions.iter().map(|it| self.condition(it, depth)).collect()
+    }
+
+    fn condition(&mut self, raw: &RawCondition, depth: usize) -> Result<Condition> {
+        match raw {
+            RawCondition::Test { path, operator, operand, pointer } => {
+                if depth > MAX_NESTING {
+                    let message = format!("nests `and`, `or` and `not` more than {MAX_NESTING} deep");
+                    return Err(DocumentError::parameter(whole(pointer), message));
+                }
+                self.test(path, operator, operand, pointer)
+            }
+            RawCondition::All(conditions) => self.each(conditions, depth + 1).map(Condition::all),
+            RawCondition::Any(conditions) => self.each(conditions, depth + 1).map(Condition::any),
+            RawCondition::Not(condition) => self.condition(condition, depth + 1).map(Condition::negated),
+        }
+    }
+
+    fn test(&mut self, path: &str, operator: &str, operand: &Operand, pointer: &str) -> Result<Condition> {
+        let wrong = |message: String| DocumentError::parameter(pointer, message);
+        self.tests += 1;
+        if self.tests > MAX_TESTS {
+            let message = format!("has more than {MAX_TESTS} conditions");
+            return Err(DocumentError::parameter(whole(pointer), message));
+        }
+        let Place { hops, named } = self.place(path, pointer)?;
+        self.hops += hops.len();
+        if self.hops > MAX_ALL_HOPS {
+            let message = format!("follows more than {MAX_ALL_HOPS} references");
+            return Err(DocumentError::parameter(whole(pointer), message));
+        }
+        let operator = Operator::named(operator)
+            .ok_or_else(|| wrong(format!("has an unknown operator; there are {}", Operator::names())))?;
+        let operands = Operands { operand, pointer };
+        let is_negative = operator.is_negative(&operands)?;
+        // What a reference leads to may be seen as the head or as the public row.
+        let state = if hops.is_empty() { self.state } else { seen_as(self.state) };
+        let collection = hops.last().map_or(self.collection, |it| it.collection);
+        let condition = match named {
+            Named::System(key) => system(key, operator, &operands)?,
+            Named::Type => one_of_words(operator, &operands, &|it| it == collection.name())?,
+            Named::Status => status(state, operator, &operands)?,
+            Named::Field { field, is_many } => self::field(field, is_many, operator, &operands)?,
+        };
+        let through = hops.iter().rev().fold(condition, |condition, hop| self.through(hop, condition));
+        Ok(if is_negative { through.negated() } else { through })
+    }
+
+    fn place<'p>(&self, path: &'p str, pointer: &str) -> Result<Place<'p>>
+    where
+        Self: 'p,
+    {
+        place(self.reach, self.collection, path, self.state).map_err(|error| {
+            // The name is not repeated: what is private and what is not there look alike.
+            let message = match error {
+                NoPlace::Unknown => {
+                    format!("names no field to filter by; there are {}", filterable(self.collection))
+                }
+                NoPlace::TooFar => format!("follows more than {MAX_HOPS} references in one path"),
+            };
+            DocumentError::parameter(whole(pointer), message)
+        })
+    }
+
+    fn through(&self, hop: &Hop<'_>, condition: Condition) -> Condition {
+        Condition::Through(Through {
+            field: hop.field.to_owned(),
+            collection: hop.collection.clone(),
+            state: self.state,
+            condition: Box::new(condition),
+        })
+    }
+}
+
+/// The state whose keys the other end of a reference has.
+fn seen_as(state: State) -> State {
+    match state {
+        State::Published => State::Published,
+        State::Draft | State::Trashed => State::Draft,
+    }
+}
+
+fn test(target: Target, comparison: Comparison) -> Condition {
+    Condition::Test(Test { target, comparison })
+}
+
+fn system(key: Key, operator: Operator, operands: &Operands<'_>) -> Result<Condition> {
+    let kind = match (key.name.as_str(), key.column_type) {
+        (name, ColumnType::Text) if !["id", PARENT_KEY].contains(&name) => Kind::Text,
+        _ => Kind::Ordered,
+    };
+    operator.applies_to(kind, false, operands)?;
+    if operator == Operator::Exists {
+        return Ok(match key.name.as_str() {
+            // A document at the top has the empty text.
+            PARENT_KEY => test(Target::Column(key), Comparison::Equal(Value::from(""))).negated(),
+            _ if key.nullable => test(Target::Column(key), Comparison::Present),
+            _ => Condition::Constant(true),
+        });
+    }
+    let comparison = operator.comparison(operands, &|operand| operand.of_key(&key))?;
+    Ok(test(Target::Column(key), comparison))
+}
+
+/// All rows of a list have one type and, but for drafts, one status: a constant.
+fn one_of_words(operator: Operator, operands: &Operands<'_>, is: &dyn Fn(&str) -> bool) -> Result<Condition> {
+    operator.applies_to(Kind::Word, false, operands)?;
+    Ok(Condition::Constant(match operator {
+        Operator::Exists => true,
+        Operator::In | Operator::Nin => {
+            let words = operands.list()?.iter().map(Written::text).collect::<Result<Vec<_>>>()?;
+            words.iter().any(|it| is(it))
+        }
+        _ => is(&operands.one().text()?),
+    }))
+}
+
+fn status(state: State, operator: Operator, operands: &Operands<'_>) -> Result<Condition> {
+    operator.applies_to(Kind::Word, false, operands)?;
+    let words = match operator {
+        Operator::Exists => return Ok(Condition::Constant(true)),
+        Operator::In | Operator::Nin => operands.list()?,
+        _ => vec![operands.one()],
+    };
+    let mut conditions = Vec::new();
+    for word in words {
+        let text = word.text()?;
+        let Some(named) =
+            [State::Published, State::Draft, State::Trashed].into_iter().find(|it| it.name() == text)
+        else {
+            return Err(word.wrong("must be published, draft or trashed"));
+        };
+        conditions.push(match (named, state) {
+            // A head is a draft unless it is public as well.
+            (State::Published | State::Draft, State::Draft) => {
+                let is_public = Value::from(named == State::Published);
+                test(Target::Column(status_key()), Comparison::Equal(is_public))
+            }
+            _ => Condition::Constant(named == state),
+        });
+    }
+    Ok(Condition::any(conditions))
+}
+
+fn status_key() -> Key {
+    Key {
+        name: "status".to_owned(),
+        column: "is_published".to_owned(),
+        column_type: ColumnType::Integer,
+        nullable: false,
+        is_time: false,
+    }
+}
+
+fn field(field: &Field, is_many: bool, operator: Operator, operands: &Operands<'_>) -> Result<Condition> {
+    let definition = &field.definition;
+    let is_reference = matches!(field.kind, FieldKind::Reference { .. });
+    let column = Key::field(field);
+    operator.applies_to(Kind::of(definition.kind), is_many, operands)?;
+    let indexed = definition.index || definition.unique;
+    if !is_reference {
+        declared(field, indexed)?;
+    }
+    let target = match column.filter(|_| indexed) {
+        Some(key) => Target::Column(key),
+        None if is_reference => Target::Reference { field: field.path.clone() },
+        None => Target::Facet { field: field.path.clone(), column: facet_column(field) },
+    };
+    if operator == Operator::Exists {
+        return Ok(test(target, Comparison::Present));
+    }
+    Ok(test(target, operator.comparison(operands, &|operand| operand.of_field(field))?))
+}
+
+/// Fails for what can't be filtered by, naming what to declare.
+fn declared(field: &Field, indexed: bool) -> Result<()> {
+    let definition = &field.definition;
+    if indexed || definition.facet {
+        return Ok(());
+    }
+    let message = if definition.kind.can_be_facet() {
+        format!(
+            "declare `\"facet\": true` on `{0}` to filter by it, or, where it is no list, `\"index\": true`",
+            field.path
+        )
+    } else {
+        format!("`{}` has no single values to filter by, whatever is declared", field.path)
+    };
+    Err(DocumentError::Unindexed { message })
+}
+
+/// What a collection can be filtered by, for those who named something else.
+fn filterable(collection: &Collection) -> String {
+    let mut names = Vec::new();
+    for field in collection.fields().iter().filter(|it| !it.definition.private) {
+        filterable_in(field, &mut names);
+    }
+    if !names.contains(&ORDER_KEY) {
+        names.push(ORDER_KEY);
+    }
+    names.into_iter().chain(SYSTEM_KEYS).chain([PARENT_KEY]).collect::<Vec<_>>().join(", ")
+}
+
+fn filterable_in<'f>(field: &'f Field, names: &mut Vec<&'f str>) {
+    let definition = &field.definition;
+    let is_reference = matches!(field.kind, FieldKind::Reference { .. });
+    if definition.index || definition.unique || definition.facet || is_reference {
+        names.push(&field.path);
+    }
+    match &field.kind {
+        FieldKind::Object(shape) => shape.fields.iter().for_each(|it| filterable_in(it, names)),
+        FieldKind::Array(item) => filterable_in(item, names),
+        FieldKind::Blocks(blocks) => {
+            blocks.values().flat_map(|shape| &shape.fields).for_each(|it| filterable_in(it, names));
+        }
+        _ => {}
+    }
+}
