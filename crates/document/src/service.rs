@@ -16,6 +16,7 @@ mod failure;
 mod guards;
 mod kept;
 mod lifecycle;
+mod names;
 mod operation;
 mod permissions;
 mod place;

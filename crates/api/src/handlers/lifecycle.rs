@@ -15,7 +15,7 @@ pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response,
     let keying = key.map(|it| it.bind(&call, body.as_ref()));
     input::nothing(body)?;
     let change = Change::Step { id: call.id(), precondition: &precondition, step };
-    reply::one(&call, keying.as_ref(), Operation { collection: collection.name(), change }).await
+    reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
 }
 
 /// `DELETE /api/{collection}/{id}`: puts a document in the trash. A body means nothing.
@@ -24,5 +24,5 @@ pub(crate) async fn trash(call: Call) -> Result<Response, Problem> {
     call.no_params()?;
     let precondition = call.precondition()?;
     let change = Change::Step { id: call.id(), precondition: &precondition, step: Step::Trash };
-    reply::one(&call, None, Operation { collection: collection.name(), change }).await
+    reply::one(&call, None, Operation::new(collection.name(), change)).await
 }

@@ -14,7 +14,7 @@ pub(crate) async fn create(call: Call, body: Body) -> Result<Response, Problem> 
     let body = body::read_json(call.headers(), body, call.body_limit()).await?;
     let keying = key.map(|it| it.bind(&call, Some(&body)));
     let given = input::document(body)?;
-    let operation = Operation { collection: collection.name(), change: Change::Create(&given) };
+    let operation = Operation::new(collection.name(), Change::Create(&given));
     reply::one(&call, keying.as_ref(), operation).await
 }
 
@@ -28,7 +28,7 @@ pub(crate) async fn patch(call: Call, body: Body) -> Result<Response, Problem> {
     let keying = key.map(|it| it.bind(&call, Some(&body)));
     let given = input::document(body)?;
     let change = Change::Patch { id: call.id(), precondition: &precondition, input: &given };
-    reply::one(&call, keying.as_ref(), Operation { collection: collection.name(), change }).await
+    reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
 }
 
 /// `PUT /api/{collection}/{id}`: replaces all fields.
@@ -38,7 +38,7 @@ pub(crate) async fn replace(call: Call, body: Body) -> Result<Response, Problem>
     let precondition = call.required_precondition()?;
     let given = input::document(body::read_json(call.headers(), body, call.body_limit()).await?)?;
     let change = Change::Replace { id: call.id(), precondition: &precondition, input: &given };
-    reply::one(&call, None, Operation { collection: collection.name(), change }).await
+    reply::one(&call, None, Operation::new(collection.name(), change)).await
 }
 
 /// `POST /api/{collection}/{id}/restore`: makes the fields of an old version the head again.
@@ -51,7 +51,7 @@ pub(crate) async fn restore(call: Call, body: Body) -> Result<Response, Problem>
     let keying = key.map(|it| it.bind(&call, Some(&body)));
     let version = input::version(body)?;
     let change = Change::Restore { id: call.id(), precondition: &precondition, version };
-    reply::one(&call, keying.as_ref(), Operation { collection: collection.name(), change }).await
+    reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
 }
 
 /// `POST /api/{collection}/{id}/duplicate`: makes a copy, over which a body is applied like a patch.
@@ -63,5 +63,5 @@ pub(crate) async fn duplicate(call: Call, body: Body) -> Result<Response, Proble
     let keying = key.map(|it| it.bind(&call, body.as_ref()));
     let given = body.map_or_else(|| Ok(Input::default()), input::document)?;
     let change = Change::Duplicate { id: call.id(), input: &given };
-    reply::one(&call, keying.as_ref(), Operation { collection: collection.name(), change }).await
+    reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
 }

@@ -41,8 +41,8 @@ impl Kind {
 
     fn members(self) -> &'static [&'static str] {
         match self {
-            Self::Create => &["op", "collection", "document"],
-            Self::Duplicate => &["op", "collection", "id", "document"],
+            Self::Create => &["op", "collection", "document", "ref"],
+            Self::Duplicate => &["op", "collection", "id", "document", "ref"],
             Self::Patch | Self::Replace => &["op", "collection", "id", "ifMatch", "document"],
             Self::Restore => &["op", "collection", "id", "ifMatch", "version"],
             Self::Step(_) => &["op", "collection", "id", "ifMatch"],
@@ -59,6 +59,7 @@ pub(crate) struct Asked {
     if_match: Option<String>,
     document: Option<Value>,
     version: Option<Value>,
+    name: Option<String>,
 }
 
 /// An operation that is read as a whole.
@@ -70,6 +71,7 @@ pub(crate) struct Given {
     precondition: Precondition,
     input: Input,
     version: i64,
+    name: Option<String>,
 }
 
 /// Reads the body of a batch: between one and a hundred operations.
@@ -87,8 +89,20 @@ pub(crate) fn operations(body: Value) -> Result<Vec<Asked>, Problem> {
         let message = format!("a batch has 1 to {MAX_OPERATIONS} operations, not {}", items.len());
         return Err(bad("/operations", &message));
     }
-    let read = items.into_iter().enumerate();
-    read.map(|(at, item)| Asked::read(item).map_err(|it| it.within(&place(at)))).collect()
+    let mut operations: Vec<Asked> = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        let asked = Asked::read(item).map_err(|it| it.within(&place(at)))?;
+        if asked.name.is_some() && operations.iter().any(|it| it.name == asked.name) {
+            return Err(bad("/ref", "was given to an operation before").within(&place(at)));
+        }
+        operations.push(asked);
+    }
+    Ok(operations)
+}
+
+fn is_name(text: &str) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(is_sign)
 }
 
 /// Where an operation stands in the body.
@@ -116,7 +130,11 @@ impl Asked {
         if document.is_none() && matches!(kind, Kind::Create | Kind::Patch | Kind::Replace) {
             return Err(bad("/document", "must be what the single call takes as its body"));
         }
-        Ok(Self { kind, collection, id, if_match, document, version })
+        let name = text(&mut members, "ref")?;
+        if name.as_deref().is_some_and(|it| !is_name(it)) {
+            return Err(bad("/ref", "must be a name of 1 to 64 of [A-Za-z0-9_-]"));
+        }
+        Ok(Self { kind, collection, id, if_match, document, version, name })
     }
 
     /// The right that it asks for in its collection.
@@ -134,7 +152,7 @@ impl Asked {
     ///
     /// Those of the single calls.
     pub(crate) fn read_on(self) -> Result<Given, Problem> {
-        let Self { kind, collection, id, if_match, document: said, version: number } = self;
+        let Self { kind, collection, id, if_match, document: said, version: number, name } = self;
         let precondition = match &if_match {
             Some(text) => conditional::meant_for(text).ok_or_else(|| {
                 let detail = "`ifMatch` is neither `*` nor a list of tags in quotes";
@@ -152,7 +170,7 @@ impl Asked {
             Kind::Restore => version(json!({ "version": number }))?,
             _ => 0,
         };
-        Ok(Given { kind, collection, id, precondition, input: input.unwrap_or_default(), version })
+        Ok(Given { kind, collection, id, precondition, input: input.unwrap_or_default(), version, name })
     }
 }
 
@@ -169,7 +187,7 @@ impl Given {
             Kind::Restore => Change::Restore { id, precondition, version },
             Kind::Step(step) => Change::Step { id, precondition, step },
         };
-        Operation { collection: &self.collection, change }
+        Operation { name: self.name.as_deref(), ..Operation::new(&self.collection, change) }
     }
 
     /// Where what it says of a document stands in the operation, if it can say anything.

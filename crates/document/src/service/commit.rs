@@ -92,12 +92,27 @@ impl DocumentsService {
     ) -> Keeping {
         let shown = prepared.iter().map(|it| match (&it.outcome, &it.slug_of) {
             (Outcome::Head(document), Some((row_id, _))) => {
-                Outcome::Head(Document { slug: Some(row_id.clone()), ..document.clone() })
+                let document = Document { slug: Some(row_id.clone()), ..Document::clone(document) };
+                Outcome::Head(Box::new(document))
             }
             (outcome, _) => outcome.clone(),
         });
         let op_id = last.cloned().unwrap_or_else(|| OpId::mint(&*self.clock, &*self.entropy));
         self.keep(scope, keyed, &op_id, &shown.collect::<Vec<_>>(), found)
+    }
+
+    /// Of a write that failed before it was committed and those that would have been before it: the
+    /// first that fails.
+    pub(super) async fn first_failure(&self, mut earlier: Vec<Prepared<'_>>, failed: Failed) -> Failure {
+        if earlier.is_empty() || matches!(failed.error, DocumentError::Storage(_)) {
+            return Failure::Failed(failed);
+        }
+        let batch = Batch::of(&mut earlier, None);
+        match self.rehearse(&batch, earlier.len()).await {
+            Ok(None) => Failure::Failed(failed),
+            Ok(Some(error)) => self.failure(error, &batch, &earlier).await,
+            Err(error) => Failure::Failed(error.into()),
+        }
     }
 
     /// What it means that a batch has failed.

@@ -33,7 +33,7 @@ impl DocumentsService {
     /// [`DocumentError::Invalid`] with everything that is wrong; [`DocumentError::SlugTaken`] or
     /// [`DocumentError::NotUnique`] for a value that another document has.
     pub async fn create(&self, scope: &Scope, collection: &str, input: &Input) -> Result<Written> {
-        self.one_written(scope, Operation { collection, change: Change::Create(input) }).await
+        self.one_written(scope, Operation::new(collection, Change::Create(input))).await
     }
 
     /// Prepares a new document. `original` is what was found of the one whose translation it is.
@@ -137,7 +137,7 @@ impl DocumentsService {
             slug: document.slug.clone(),
             content: Some(content),
         };
-        Ok(write.seal(told, subject, Outcome::Head(document)))
+        Ok(write.seal(told, subject, Outcome::Head(Box::new(document))))
     }
 
     /// What a derived slug becomes when all that are tried before are taken.

@@ -44,7 +44,7 @@ impl DocumentsService {
         input: &Input,
     ) -> Result<Written> {
         let change = Change::Duplicate { id, input };
-        self.one_written(scope, Operation { collection, change }).await
+        self.one_written(scope, Operation::new(collection, change)).await
     }
 
     /// Prepares a copy of what was found of a document. `original` is what was found of the one

@@ -48,7 +48,7 @@ impl DocumentsService {
         precondition: &Precondition,
     ) -> Result<Bookmark> {
         let change = Change::Step { id, precondition, step: Step::Erase };
-        let (_, bookmark) = self.one(scope, Operation { collection, change }).await?;
+        let (_, bookmark) = self.one(scope, Operation::new(collection, change)).await?;
         // What is not there is not found: an erasure always writes.
         Ok(bookmark.unwrap_or_else(|| Bookmark::new(0, None)))
     }

@@ -46,13 +46,17 @@ impl Prepared<'_> {
         explained.unwrap_or_else(DocumentError::Storage)
     }
 
-    /// Whether the document is no longer there once this is written.
-    fn removes(&self, id: &str) -> bool {
-        let is_there = match &self.outcome {
-            Outcome::Head(document) => document.status != State::Trashed,
-            Outcome::Erased => false,
-        };
-        self.subject.id == id && !is_there
+    /// Whether it writes that document.
+    fn is_of(&self, collection: &str, id: &str) -> bool {
+        self.subject.id == id && self.collection.name() == collection
+    }
+
+    /// Whether its document is no longer there once this is written.
+    fn removes(&self) -> bool {
+        match &self.outcome {
+            Outcome::Head(document) => document.status == State::Trashed,
+            Outcome::Erased => true,
+        }
     }
 
     /// Which of the content's strong targets are gone. Without a content it is a recovery.
@@ -69,12 +73,14 @@ impl Prepared<'_> {
         let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
         let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
         let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
-        let is_removed = |id: &str| earlier.iter().any(|it| it.removes(id));
-        let gone =
-            strong.filter(|it| !live.contains(&it.target.as_str()) || is_removed(&it.target)).map(|it| {
-                let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
-                FieldError::new(it.pointer.clone(), "missing_reference", message)
-            });
+        let is_live = |collection: &str, id: &str| match earlier.iter().find(|it| it.is_of(collection, id)) {
+            Some(earlier) => !earlier.removes(),
+            None => live.contains(&id),
+        };
+        let gone = strong.filter(|it| !is_live(&it.collection, &it.target)).map(|it| {
+            let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
+            FieldError::new(it.pointer.clone(), "missing_reference", message)
+        });
         let gone: Vec<_> = gone.collect();
         // All there again by now: whoever asks once more will succeed.
         Ok(if gone.is_empty() { DocumentError::Contended } else { DocumentError::Invalid(gone) })
@@ -102,7 +108,10 @@ impl Prepared<'_> {
         let Some(row) = rows.first() else { return Ok(DocumentError::Contended) };
         let fault =
             |code, message: &str| DocumentError::Invalid(vec![FieldError::new("/parent", code, message)]);
-        let is_live = row.flag(2)? && !earlier.iter().any(|it| it.removes(parent));
+        let is_live = match earlier.iter().find(|it| it.is_of(self.collection.name(), parent)) {
+            Some(earlier) => !earlier.removes(),
+            None => row.flag(2)?,
+        };
         Ok(match (is_live, row.flag(0)?, row.integer(1)? > MAX_DEPTH.into()) {
             (false, ..) => fault("missing_reference", "there is no such document in the collection"),
             (true, true, _) => fault("cycle", "the parent stands below this document"),

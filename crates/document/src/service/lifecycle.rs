@@ -114,8 +114,8 @@ impl DocumentsService {
         precondition: &Precondition,
         step: Step,
     ) -> Result<Written> {
-        self.one_written(scope, Operation { collection, change: Change::Step { id, precondition, step } })
-            .await
+        let change = Change::Step { id, precondition, step };
+        self.one_written(scope, Operation::new(collection, change)).await
     }
 
     /// Prepares a change of state.
@@ -285,7 +285,7 @@ fn finish<'a>(
     write.seal(
         Told { kind, reach, version: document.version, changed: None },
         subject,
-        Outcome::Head(document),
+        Outcome::Head(Box::new(document)),
     )
 }
 

@@ -15,6 +15,9 @@ pub struct Operation<'a> {
     pub collection: &'a str,
     /// What to do.
     pub change: Change<'a>,
+    /// What operations after it may call the document that it makes, if it makes one: `$author` as
+    /// a reference, or as the parent, is the one that was named `author`.
+    pub name: Option<&'a str>,
 }
 
 /// What to do with a document.
@@ -93,7 +96,12 @@ impl Step {
     }
 }
 
-impl Operation<'_> {
+impl<'a> Operation<'a> {
+    /// A write of a document that no other one needs a name for.
+    pub fn new(collection: &'a str, change: Change<'a>) -> Self {
+        Self { collection, change, name: None }
+    }
+
     /// The document that it writes, if that is there already.
     pub(super) fn written(&self) -> Option<&str> {
         match self.change {
@@ -114,7 +122,7 @@ impl Operation<'_> {
     }
 
     /// What it says of the document, if anything.
-    pub(super) fn input(&self) -> Option<&Input> {
+    pub(super) fn input(&self) -> Option<&'a Input> {
         match self.change {
             Change::Create(input)
             | Change::Duplicate { input, .. }
@@ -136,11 +144,24 @@ impl Operation<'_> {
     }
 }
 
+impl<'a> Change<'a> {
+    /// The same with another input, where it has one.
+    pub(super) fn with_input(self, input: &'a Input) -> Self {
+        match self {
+            Self::Create(_) => Self::Create(input),
+            Self::Duplicate { id, .. } => Self::Duplicate { id, input },
+            Self::Patch { id, precondition, .. } => Self::Patch { id, precondition, input },
+            Self::Replace { id, precondition, .. } => Self::Replace { id, precondition, input },
+            Self::Restore { .. } | Self::Step { .. } => self,
+        }
+    }
+}
+
 /// What a write of one document left behind.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// Its head.
-    Head(Document),
+    Head(Box<Document>),
     /// Nothing.
     Erased,
 }

@@ -108,7 +108,7 @@ impl DocumentsService {
         let subject = Subject { id: head.id.clone(), revision, slug: None, content: None };
         let reach = if current.is_public() { Reach::Public } else { Reach::Private };
         let told = Told { kind: EventKind::Permissions, reach, version: head.version, changed: None };
-        let prepared = write.seal(told, subject, Outcome::Head(head.clone()));
+        let prepared = write.seal(told, subject, Outcome::Head(Box::new(head.clone())));
         let committed = self.commit(scope, vec![prepared], None).await;
         let (_, bookmark) = committed.map_err(Failure::into_error)?;
         Ok(Permissions { entries: entries.to_vec(), revision: revision + 1, bookmark })

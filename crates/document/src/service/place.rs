@@ -258,6 +258,6 @@ impl DocumentsService {
         let subject =
             Subject { id: document.id.clone(), revision: head.document.revision, slug: None, content: None };
         let told = Told { kind, reach: own.max(of_target), version: document.version, changed: None };
-        write.seal(told, subject, Outcome::Head(document))
+        write.seal(told, subject, Outcome::Head(Box::new(document)))
     }
 }

@@ -12,6 +12,7 @@ use super::{
     DocumentsService, MAX_ATTEMPTS, MAX_CREATES, Member, Needs, Precondition, Written,
     commit::Failure,
     kept::{self, Kept},
+    names::Names,
     operation::{Change, Done, Failed, Keyed, Operation, Outcome, Step},
     place::{self, Begun},
     rights_for, state,
@@ -70,14 +71,11 @@ impl DocumentsService {
                 self.require_rights(scope, &plans, &looked).await?;
                 return Ok(self.again(keyed, kept, looked.seen)?);
             }
-            let mut prepared = Vec::with_capacity(plans.len());
-            let mut begun = Begun::default();
-            for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
-                let rows = &looked.rows[range.clone()];
-                let next = self.prepare(scope, plan, rows, &mut begun).await;
-                prepared.push(next.map_err(Failed::at(at))?);
-            }
-            let (failed, limit) = match self.commit(scope, prepared, keyed).await {
+            let done = match self.prepare_all(scope, &plans, &looked).await {
+                (prepared, None) => self.commit(scope, prepared, keyed).await,
+                (earlier, Some(failed)) => Err(self.first_failure(earlier, failed).await),
+            };
+            let (failed, limit) = match done {
                 Ok((outcomes, bookmark)) => return Ok(Done::Now { outcomes, bookmark }),
                 Err(Failure::Overtaken) => (Failed::from(DocumentError::Contended), MAX_ATTEMPTS),
                 Err(Failure::Failed(failed)) => {
@@ -110,7 +108,7 @@ impl DocumentsService {
     /// The same for one that leaves a head behind.
     pub(super) async fn one_written(&self, scope: &Scope, operation: Operation<'_>) -> Result<Written> {
         match self.one(scope, operation).await? {
-            (Outcome::Head(document), bookmark) => Ok(Written { document, bookmark }),
+            (Outcome::Head(document), bookmark) => Ok(Written { document: *document, bookmark }),
             (Outcome::Erased, _) => Err(DocumentError::NotFound),
         }
     }
@@ -194,15 +192,46 @@ impl DocumentsService {
         Ok(())
     }
 
+    /// Prepares the operations, as far as they can be: those before the first that fails by what was
+    /// seen.
+    async fn prepare_all<'a>(
+        &'a self,
+        scope: &'a Scope,
+        plans: &[Plan<'a>],
+        looked: &Looked,
+    ) -> (Vec<Prepared<'a>>, Option<Failed>) {
+        let mut prepared = Vec::with_capacity(plans.len());
+        let (mut begun, mut names) = (Begun::default(), Names::default());
+        for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
+            let rows = &looked.rows[range.clone()];
+            match self.prepare(scope, plan, rows, &mut begun, &names).await {
+                Ok(next) => {
+                    if let Some(name) = plan.operation.name.filter(|_| plan.operation.written().is_none()) {
+                        names.add(name, &next.subject.id);
+                    }
+                    prepared.push(next);
+                }
+                Err(error) => return (prepared, Some(Failed { at: Some(at), error })),
+            }
+        }
+        (prepared, None)
+    }
+
     async fn prepare<'a>(
         &'a self,
         scope: &'a Scope,
         plan: &Plan<'a>,
         rows: &[Rows],
         begun: &mut Begun,
+        names: &Names,
     ) -> Result<Prepared<'a>> {
         let Plan { operation, collection } = *plan;
-        let (id, input) = match operation.change {
+        let resolved = operation.input().and_then(|input| names.resolve(collection, input));
+        let change = match &resolved {
+            Some(input) => operation.change.with_input(input),
+            None => operation.change,
+        };
+        let (id, input) = match change {
             Change::Create(input) => {
                 return self.create_root(scope, collection, input, rows.first(), begun);
             }
@@ -215,19 +244,19 @@ impl DocumentsService {
         };
         let needs = operation.needs();
         let mut current = self.seen(scope, collection, id, needs, rows).await?;
-        if !matches!(operation.change, Change::Step { step: Step::Recover | Step::Erase, .. }) {
+        if !matches!(change, Change::Step { step: Step::Recover | Step::Erase, .. }) {
             current = self.require_live(scope, collection, current).await?;
         }
         operation.precondition().check(current.head.document.revision)?;
         let also = rows.get(state::count(needs));
-        match operation.change {
+        match change {
             Change::Step { step, .. } => self.step_root(scope, collection, &current, step),
             _ => {
                 let original = match input {
                     Some(_) => self.original(also, begun)?,
                     None => None,
                 };
-                self.save_root(scope, collection, &current, operation.change, also, original)
+                self.save_root(scope, collection, &current, change, also, original)
             }
         }
     }

@@ -39,7 +39,7 @@ impl DocumentsService {
         input: &Input,
     ) -> Result<Written> {
         let change = Change::Patch { id, precondition, input };
-        self.one_written(scope, Operation { collection, change }).await
+        self.one_written(scope, Operation::new(collection, change)).await
     }
 
     /// Replaces all fields. Private and read-only ones that aren't mentioned stay, and so do the
@@ -57,7 +57,7 @@ impl DocumentsService {
         input: &Input,
     ) -> Result<Written> {
         let change = Change::Replace { id, precondition, input };
-        self.one_written(scope, Operation { collection, change }).await
+        self.one_written(scope, Operation::new(collection, change)).await
     }
 
     /// Makes the fields of an old version the head again, as a new version.
@@ -74,7 +74,7 @@ impl DocumentsService {
         version: i64,
     ) -> Result<Written> {
         let change = Change::Restore { id, precondition, version };
-        self.one_written(scope, Operation { collection, change }).await
+        self.one_written(scope, Operation::new(collection, change)).await
     }
 
     /// Prepares what a save makes of a root. `also` is what was found of an old version, `original`
@@ -222,7 +222,7 @@ impl DocumentsService {
             slug: document.slug.clone(),
             content: Some(next.content),
         };
-        Ok(write.seal(told, subject, Outcome::Head(document)))
+        Ok(write.seal(told, subject, Outcome::Head(Box::new(document))))
     }
 }
 

@@ -92,7 +92,7 @@ impl<'a> Prepared<'a> {
             parent: None,
             locale: None,
             public_slug: None,
-            outcome: Outcome::Head(document),
+            outcome: Outcome::Head(Box::new(document)),
         }
     }
 }

@@ -89,7 +89,7 @@ async fn a_write_under_a_key_takes_two_round_trips_and_one_to_be_repeated() {
     for (n, change) in changes.into_iter().enumerate() {
         let key = n.to_string();
         let keyed = Keyed { key: &key, request: "the same", answer: &answer };
-        let operations = [Operation { collection: "posts", change }];
+        let operations = [Operation::new("posts", change)];
         for expected in [2, 1] {
             world.database.reset();
             let done = world.service.write(&admin, &operations, Some(&keyed)).await.expect("a write");

@@ -164,7 +164,7 @@ async fn ask(
     let (key, request) = (key.map(|it| it.to_string()), format!("{command:?}"));
     let keyed = key.as_ref().map(|key| Keyed { key, request: &request, answer: &answer });
     faults.into_iter().for_each(|it| drop(world.faulty.then(it)));
-    let operations = [Operation { collection: "authors", change }];
+    let operations = [Operation::new("authors", change)];
     match world.service.write(&world.admin(), &operations, keyed.as_ref()).await? {
         Done::Now { outcomes, .. } => Ok((text(&outcomes), false)),
         Done::Before { answer, .. } => Ok((answer.body, true)),

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod full;
 mod indexes;
+mod keys;
 mod process;
 mod resources;
 mod settings;
