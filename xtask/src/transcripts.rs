@@ -18,14 +18,16 @@ pub(crate) const PACKAGE: &str = "stratus-test-worker";
 /// The tests of this package play the stories.
 const PLAYERS: &str = "stratus-test-app";
 
-/// Plays everything against a Worker, too. `--write` records what SQLite answers first.
+/// Plays everything against a Worker, too. `--write` records what SQLite answers, and plays nothing else.
 pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
     let mut tests = workspace.cargo();
     tests.args(["test", "--quiet", "--package", PLAYERS, "--features", "workerd", "--test", "app", "--"]);
     match options {
         [] => tests.args(["--nocapture", "--test-threads", "1"]),
         ["--write"] => {
-            tests.args(["--exact", "app::transcripts::on_sqlite"]).env("UPDATE_TRANSCRIPTS", "1");
+            tests
+                .args(["--exact", "app::transcripts::on_sqlite", "app::cookbook::every_recipe_is_true"])
+                .env("UPDATE_TRANSCRIPTS", "1");
             return run_command(&mut tests);
         }
         options => fuzz(&mut tests, options)?,

@@ -41,7 +41,12 @@ impl fmt::Debug for TestApp {
 impl TestApp {
     /// The program over a database, which [`RESET`] makes fit for it.
     pub fn new(database: Arc<dyn Database>) -> Self {
-        Self { database, registry: definitions::registry() }
+        Self::of(database, definitions::registry())
+    }
+
+    /// The same with other collections.
+    pub fn of(database: Arc<dyn Database>, registry: Arc<Registry>) -> Self {
+        Self { database, registry }
     }
 
     /// Answers a request.

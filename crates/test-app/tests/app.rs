@@ -2,7 +2,8 @@
 //! on D1 inside workerd, equal to the byte.
 //!
 //! What needs a Worker is behind the feature `workerd`: `cargo xtask transcripts` builds one, starts
-//! it and runs these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories.
+//! it and runs these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories, and into
+//! the recipes of `docs/api.md`.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +16,7 @@ mod app {
     mod bad_inputs;
     #[cfg(feature = "workerd")]
     mod client;
+    mod cookbook;
     mod described;
     mod description;
     mod fuzz;

@@ -6,7 +6,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
+use stratus_document::Registry;
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
+use stratus_storage::Database;
 use stratus_test_app::{HOST, MOMENT, Moment, RESET, TestApp};
 use tempfile::TempDir;
 
@@ -40,12 +42,18 @@ enum Way {
 impl Target {
     /// SQLite, as the binary opens it.
     pub(crate) fn native() -> Self {
-        Self::sqlite("SQLite", SqliteOptions::default())
+        Self::sqlite("SQLite", SqliteOptions::default(), TestApp::new)
+    }
+
+    /// The same with other collections.
+    pub(crate) fn of(registry: &Arc<Registry>) -> Self {
+        let app = |database| TestApp::of(database, Arc::clone(registry));
+        Self::sqlite("SQLite", SqliteOptions::default(), app)
     }
 
     /// SQLite that refuses what D1 refuses.
     pub(crate) fn strict() -> Self {
-        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict())
+        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict(), TestApp::new)
     }
 
     /// D1 inside workerd.
@@ -57,11 +65,15 @@ impl Target {
         Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new() }
     }
 
-    fn sqlite(name: &'static str, options: SqliteOptions) -> Self {
+    fn sqlite(
+        name: &'static str,
+        options: SqliteOptions,
+        app: impl FnOnce(Arc<dyn Database>) -> TestApp,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let options = options.synchronous(Synchronous::Normal);
         let database = SqliteDatabase::open(folder.path().join("stratus.db"), options).unwrap();
-        let app = TestApp::new(Arc::new(database));
+        let app = app(Arc::new(database));
         Self { name, way: Way::InProcess { app, _folder: folder }, bookmark: String::new() }
     }
 
