@@ -25,6 +25,7 @@ const ROUTES: [&str; 23] = [
     "GET /api",
     "GET /api/{collection}",
     "POST /api/{collection}",
+    "POST /api/{collection}/query",
     "GET /api/{collection}/slug/{slug}",
     "GET /api/{collection}/{id}",
     "PATCH /api/{collection}/{id}",
