@@ -126,7 +126,8 @@ mod tests {
     }
 
     fn answer(status: u16, kind: &str, body: &str) -> Response {
-        let answer = Response::builder().status(status).header("content-type", kind).header("etag", "\"r1-a\"");
+        let answer =
+            Response::builder().status(status).header("content-type", kind).header("etag", "\"r1-a\"");
         answer.body(Body::from(body.to_owned())).unwrap()
     }
 
