@@ -176,16 +176,21 @@ impl Builder {
     }
 
     fn unless_denied(&mut self, alias: &str, granted: &str, action: Action, rights: &Rights) -> &mut Self {
-        self.push("CASE WHEN EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
-        self.tenant(rights.tenant.as_str()).push(")");
+        self.push("CASE WHEN ").has_entries(rights);
         self.push(" THEN (NOT ").entry(alias, action, Effect::Deny, rights).push(" AND (").push(granted);
         self.push(" OR ").entry(alias, action, Effect::Allow, rights).push("))");
         self.push(" ELSE ").push(granted).push(" END")
     }
 
+    /// Whether any document of the tenant has permissions of its own: asked once for all rows.
+    fn has_entries(&mut self, rights: &Rights) -> &mut Self {
+        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
+        self.tenant(rights.tenant.as_str()).push(")")
+    }
+
     fn permitted_among(&mut self, collections: &str, action: Action, rights: &Rights) -> &mut Self {
-        self.push("(NOT ").entry("d", action, Effect::Deny, rights);
-        self.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
+        self.push("(NOT (").has_entries(rights).push(" AND ").entry("d", action, Effect::Deny, rights);
+        self.push(") AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
         self.entry("d", action, Effect::Allow, rights).push("))")
     }
 

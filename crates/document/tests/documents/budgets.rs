@@ -3,7 +3,7 @@
 use serde_json::json;
 use stratus_document::{
     Answer, Change, CollectionDefinition, Count, Done, FieldDefinition, FieldType, Input, Keyed, ListParams,
-    Operation, Outcome, Precondition, RawCondition, Step, Strength, View,
+    MAX_LIMIT, Operation, Outcome, Precondition, RawCondition, Step, Strength, View,
 };
 use stratus_storage::{Consistency, Database, Statement};
 
@@ -168,6 +168,87 @@ async fn works(world: &World) -> Vec<(String, u64)> {
         works.push((format!("title {operator} after a cursor"), work));
     }
     works
+}
+
+/// A cursor is a seek, wherever it leads: page 5,000 takes the very steps of page 2. Page 1 has no
+/// cursor to go to and to compare each row with, and looks at as many rows: what it saves is less than
+/// one row takes.
+#[tokio::test]
+async fn page_5000_of_a_walk_examines_as_many_rows_as_page_1() {
+    const PAGES: u32 = 5_000;
+    /// Of a page in these walks; it makes the collection small enough for a test.
+    const LIMIT: u32 = 2;
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    let input = fields(json!({ "title": "Post", "body": "text", "author": author, "featured": true }));
+    world.create("posts", &Input { publish: true, ..input }).await;
+    // One more page than is looked at, so that none of these is the last.
+    copy_the_post(&world, (PAGES + 1) * LIMIT);
+    for filters in [vec![], vec![filter("featured", "true")]] {
+        let first = ListParams {
+            filters,
+            sort: Some("-publishedAt".into()),
+            limit: Some(LIMIT.to_string()),
+            ..ListParams::default()
+        };
+        let second = ListParams { after: after(&world, &first, LIMIT).await, ..first.clone() };
+        let last = ListParams { after: after(&world, &first, (PAGES - 1) * LIMIT).await, ..first.clone() };
+        let longer = ListParams { limit: Some((LIMIT + 1).to_string()), ..first.clone() };
+        let row = work(&world, &longer).await - work(&world, &first).await;
+        let [first, second, last] =
+            [work(&world, &first).await, work(&world, &second).await, work(&world, &last).await];
+        assert_eq!(second, last, "page 2 and page 5,000");
+        assert!(last < first + row, "{first} steps for page 1, {last} for page 5,000, {row} for a row");
+    }
+}
+
+/// The work of a page.
+async fn work(world: &World, params: &ListParams) -> u64 {
+    world.database.reset();
+    let page = world.list(&world.public(), "posts", params).await.expect("a page");
+    assert_eq!(params.limit, Some(page.documents.len().to_string()));
+    assert_eq!(world.database.counts().statements, 1);
+    world.database.counts().work
+}
+
+/// The cursor after so many documents: a walk in the longest steps comes to the same place.
+async fn after(world: &World, params: &ListParams, mut count: u32) -> Option<String> {
+    let mut params = params.clone();
+    while count > 0 {
+        let step = count.min(MAX_LIMIT);
+        params.limit = Some(step.to_string());
+        params.after = world.list(&world.public(), "posts", &params).await.expect("a page").next;
+        assert!(params.after.is_some(), "{count} documents before the place the list ends");
+        count -= step;
+    }
+    params.after
+}
+
+/// Rows like that of the only post, under other ids and without a slug; three each at one time.
+fn copy_the_post(world: &World, count: u32) {
+    let connection = world.connection();
+    let mut columns = connection.prepare("SELECT name FROM pragma_table_info('documents')").expect("columns");
+    let columns = columns.query_map([], |row| row.get::<_, String>(0)).expect("names");
+    let copied = columns.map(|it| it.expect("a name")).filter(|it| it != "pk");
+    let (names, values): (Vec<_>, Vec<_>) = copied
+        .map(|name| {
+            let value = match name.as_str() {
+                "id" => "printf('00000000-0000-7000-9000-%012d', n)".to_owned(),
+                "root_id" => "printf('00000000-0000-7000-8000-%012d', n)".to_owned(),
+                "slug" => "NULL".to_owned(),
+                "published_at" => "published_at - n / 3".to_owned(),
+                _ => name.clone(),
+            };
+            (name, value)
+        })
+        .unzip();
+    let copies = format!(
+        "WITH numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
+         INSERT INTO documents ({}) SELECT {} FROM documents CROSS JOIN numbers WHERE type_id = 'posts'",
+        names.join(", "),
+        values.join(", ")
+    );
+    assert_eq!(connection.execute(&copies, []).expect("copies"), count as usize);
 }
 
 #[tokio::test]
