@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many comparisons a filter has at most.
-const MAX_TESTS: usize = 32;
+pub const MAX_CONDITIONS: usize = 32;
 /// How many references all its paths follow together: each is a look at other documents.
 const MAX_ALL_HOPS: usize = 32;
 /// How deep `and`, `or` and `not` nest.
@@ -96,8 +96,8 @@ impl Typing<'_> {
     fn test(&mut self, path: &str, operator: &str, operand: &Operand, pointer: &str) -> Result<Condition> {
         let wrong = |message: String| DocumentError::parameter(pointer, message);
         self.tests += 1;
-        if self.tests > MAX_TESTS {
-            let message = format!("has more than {MAX_TESTS} conditions");
+        if self.tests > MAX_CONDITIONS {
+            let message = format!("has more than {MAX_CONDITIONS} conditions");
             return Err(DocumentError::parameter(whole(pointer), message));
         }
         let Place { hops, named } = self.place(path, pointer)?;

@@ -60,6 +60,8 @@ impl<'a> Operands<'a> {
                 let items = text.split(',').map(Spelt::Text);
                 items.map(|value| Written { value, pointer: self.pointer.into() }).collect()
             }
+            // Its items have places of their own: counted before these are written.
+            Operand::Json(Json::Array(items)) if items.len() > MAX_ITEMS => return Err(self.too_many()),
             Operand::Json(Json::Array(items)) => {
                 let items = items.iter().enumerate();
                 let place = |at: usize| Cow::from(format!("{}/{at}", self.pointer));
@@ -68,9 +70,13 @@ impl<'a> Operands<'a> {
             Operand::Json(_) => return Err(self.wrong("must be a list")),
         };
         if items.len() > MAX_ITEMS {
-            return Err(self.wrong(&format!("has more than {MAX_ITEMS} items")));
+            return Err(self.too_many());
         }
         Ok(items)
+    }
+
+    fn too_many(&self) -> DocumentError {
+        self.wrong(&format!("has more than {MAX_ITEMS} items"))
     }
 
     /// The values of a list as one JSON text; their order and repetitions mean nothing.
