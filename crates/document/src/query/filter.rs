@@ -143,6 +143,7 @@ impl Typing<'_> {
         Condition::Through(Through {
             field: hop.field.to_owned(),
             collection: hop.collection.clone(),
+            is_many: hop.is_many,
             state: self.state,
             condition: Box::new(condition),
         })

@@ -42,7 +42,8 @@ fn condition(sql: &mut Builder, condition: &Condition, row: &str, across: Across
 fn follow(sql: &mut Builder, through: &Through, across: Across<'_>) {
     let (mut hops, mut through) = (Vec::new(), through);
     let last = loop {
-        hops.push(Hop { field: &through.field, collection: &through.collection });
+        let Through { field, collection, is_many, .. } = through;
+        hops.push(Hop { field, collection, is_many: *is_many });
         match &*through.condition {
             Condition::Through(next) => through = next,
             last => break last,
