@@ -68,8 +68,8 @@ pub(crate) enum Comparison {
     Between(Value, Value),
     /// It is one of a list, as JSON.
     In(String),
-    /// Each of a list, as JSON, is among the values.
-    Each(String),
+    /// Each of a list, as JSON, is among the values; `count` of them are different.
+    Each { list: String, count: u32 },
     /// There is a value.
     Present,
     Contains(String),

@@ -79,13 +79,15 @@ impl<'a> Operands<'a> {
         self.wrong(&format!("has more than {MAX_ITEMS} items"))
     }
 
-    /// The values of a list as one JSON text; their order and repetitions mean nothing.
-    pub(crate) fn json_list(&self, typed: &dyn Fn(&Written<'_>) -> Result<Value>) -> Result<String> {
+    /// The values of a list as one JSON text, and how many are different; their order and
+    /// repetitions mean nothing.
+    pub(crate) fn json_list(&self, typed: &dyn Fn(&Written<'_>) -> Result<Value>) -> Result<(String, u32)> {
         let mut texts = Vec::new();
         for item in self.list()? {
             let json = match typed(&item)? {
                 Value::Integer(whole) => Json::from(whole),
-                Value::Real(real) => Json::from(real),
+                // Equal, and spelt otherwise: negative zero plus zero is zero.
+                Value::Real(real) => Json::from(real + 0.0),
                 Value::Text(text) => Json::from(text),
                 Value::Null | Value::Blob(_) => Json::Null,
             };
@@ -93,7 +95,9 @@ impl<'a> Operands<'a> {
         }
         texts.sort_unstable();
         texts.dedup();
-        Ok(format!("[{}]", texts.join(",")))
+        // As many as there may be are few.
+        let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        Ok((format!("[{}]", texts.join(",")), count))
     }
 
     /// A yes or no.
