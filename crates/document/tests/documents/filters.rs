@@ -109,6 +109,83 @@ async fn a_statement_depends_on_the_shape_of_a_query_alone() {
     assert_eq!(texts.len(), 1, "{texts:#?}");
 }
 
+/// Lists are sets: what is in them twice, or spelt otherwise, is in them once.
+#[tokio::test]
+async fn all_of_a_list_is_each_different_value() {
+    let world = world().await;
+    let id = thing(&world, json!({ "name": "x" })).await;
+    let both = thing(&world, json!({ "tags": ["a", "b"], "kin": [id], "rank": 0 })).await;
+    let found = async |path: &str, list: Json| {
+        let test = RawCondition::Test {
+            path: path.to_owned(),
+            operator: "all".to_owned(),
+            operand: Operand::Json(list),
+            pointer: "/filter".to_owned(),
+        };
+        let params = ListParams { filters: vec![test], ..ListParams::default() };
+        let page = world.list(&world.public(), "things", &params).await.expect("a page");
+        page.documents.iter().any(|it| it.id == both)
+    };
+    for (path, list, expected) in [
+        ("tags", json!(["b", "a", "b"]), true),
+        ("tags", json!(["a", "b", "c"]), false),
+        ("tags", json!([]), true),
+        ("kin", json!([id, id]), true),
+        ("kin", json!([id, both]), false),
+    ] {
+        assert_eq!(found(path, list.clone()).await, expected, "{path} {list}");
+    }
+}
+
+/// A list is taken apart once a statement, however many rows are looked at.
+#[tokio::test]
+async fn long_lists_cost_the_same_for_many_rows() {
+    let world = world().await;
+    let long = (0..1_000).map(|it| format!("t{it}")).collect::<Vec<_>>().join(",");
+    let work = async |operator: &str, of: &str| {
+        let filters = vec![compare("tags", operator, of)];
+        world.database.reset();
+        let params = ListParams { filters, ..ListParams::default() };
+        world.list(&world.public(), "things", &params).await.expect("a page");
+        world.database.counts().work
+    };
+    for n in 0..30 {
+        thing(&world, json!({ "name": format!("n{n}"), "tags": ["t1", "t2"] })).await;
+    }
+    let (one, all) = (work("all", "z").await, work("all", &long).await);
+    // About ten steps for each item, once.
+    assert!(all < one + 30_000, "{one} steps for one item, {all} for 1,000");
+}
+
+/// The words of a status are one parameter, and the statement the same for all of them.
+#[tokio::test]
+async fn many_words_of_a_status_are_a_few_sets() {
+    let world = world().await;
+    thing(&world, json!({ "name": "public" })).await;
+    world.create("things", &fields(json!({ "name": "draft" }))).await;
+    let mut texts = BTreeSet::new();
+    for (operator, words, expected) in [
+        ("in", "published,draft", 2),
+        ("in", &["published", "trashed", "draft"].repeat(60).join(","), 2),
+        ("in", "trashed", 0),
+        ("in", "draft", 1),
+        ("eq", "published", 1),
+        ("eq", "draft", 1),
+        ("eq", "trashed", 0),
+    ] {
+        let params = ListParams {
+            filters: vec![compare("status", operator, words)],
+            state: Some("draft".into()),
+            ..ListParams::default()
+        };
+        world.recording.take();
+        let page = world.list(&world.admin(), "things", &params).await.expect("a page");
+        assert_eq!(page.documents.len(), expected, "{operator} {words}");
+        texts.extend(world.recording.take().iter().take(1).map(|it| (operator, it.sql.to_string())));
+    }
+    assert_eq!(texts.len(), 2, "{texts:#?}");
+}
+
 /// Whoever walks while others write sees each document that stays exactly once.
 #[tokio::test]
 async fn a_walk_is_stable_while_documents_come_and_go() {
