@@ -11,16 +11,31 @@ const PAGE: &str = "docs/performance.md";
 const BEGIN: &str = "<!-- bench:begin -->";
 const END: &str = "<!-- bench:end -->";
 
-/// Puts the tables between the marks of the page.
+/// Puts the tables between the marks of the page. A run of some comparisons leaves the tables of the
+/// others, and says in each of its own what it was.
 pub(crate) fn write(context: &options::Context, report: &Report) -> Result<()> {
     let path = in_repository(PAGE);
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {PAGE}"))?;
     let (before, rest) = text.split_once(BEGIN).with_context(|| format!("{PAGE} lacks `{BEGIN}`"))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("{PAGE} lacks `{END}`"))?;
+    let (old, after) = rest.split_once(END).with_context(|| format!("{PAGE} lacks `{END}`"))?;
     let described = describe(context);
-    fs::write(&path, format!("{before}{BEGIN}\n{described}\n\n{report}{END}{after}"))?;
+    let tables = match context.options.only.as_slice() {
+        [] => format!("\n{described}\n\n{report}"),
+        _ => report.tables().fold(old.to_owned(), |tables, (title, table)| {
+            let head = format!("### {title}\n");
+            replaced(&tables, &head, &table.replacen(&head, &format!("{head}\n{described}\n"), 1))
+        }),
+    };
+    fs::write(&path, format!("{before}{BEGIN}{tables}{END}{after}"))?;
     println!("{PAGE} is rewritten");
     Ok(())
+}
+
+/// The tables with another one in the place of the one with this head, or behind them.
+fn replaced(tables: &str, head: &str, table: &str) -> String {
+    let Some((before, rest)) = tables.split_once(head) else { return format!("{tables}{table}\n") };
+    let end = rest.find("### ").unwrap_or(rest.len());
+    format!("{before}{table}\n{}", &rest[end..])
 }
 
 fn describe(context: &options::Context) -> String {
@@ -70,4 +85,19 @@ fn date() -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let time = format_time(i64::try_from(since.as_millis()).unwrap_or_default());
     time.split('T').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_is_replaced_and_the_others_stay() {
+        let tables = "\nmade by\n\n### A\n\nold\n\n### B\n\nkept\n\n";
+        let replaced_a = "\nmade by\n\n### A\nnew\n\n### B\n\nkept\n\n";
+        assert_eq!(replaced(tables, "### A\n", "### A\nnew\n"), replaced_a);
+        let last = replaced(tables, "### B\n", "### B\nnew\n");
+        assert_eq!(last, "\nmade by\n\n### A\n\nold\n\n### B\nnew\n\n");
+        assert!(replaced(tables, "### C\n", "### C\nnew\n").ends_with("kept\n\n### C\nnew\n\n"));
+    }
 }

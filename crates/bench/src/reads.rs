@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
-use stratus_document::{CursorKey, DocumentRepository, ListParams, ListQuery, Scope, View};
+use stratus_document::{
+    CursorKey, DEFAULT_LIMIT, DocumentRepository, ListParams, ListQuery, Operand, RawCondition, Scope, View,
+};
 use stratus_storage::Database;
 use stratus_testkit::{CountingDatabase, RecordingDatabase};
 
@@ -98,7 +100,9 @@ fn times(context: &Context, store: &Store, read: Read) -> Result<[Vec<f64>; 3]> 
 pub(crate) fn work(context: &Context) -> Result<Section> {
     let mut section = Section::new(
         "Work",
-        "Steps of SQLite's virtual machine for one read: among the most documents, and as the floor among the fewest.",
+        "Steps of SQLite's virtual machine for one read: among the most documents, and as the floor among the fewest. \
+         Of a walk from cursor to cursor: for the last full page of 20 that another one follows, and as the floor for its \
+         first.",
     );
     let sizes = context.options.sizes();
     let (few, many) = (sizes.first().copied().unwrap_or(1), context.options.largest());
@@ -114,7 +118,50 @@ pub(crate) fn work(context: &Context) -> Result<Section> {
             Target::AtMost(1.05),
         );
     }
+    for size in sizes {
+        let store = Store::kept(context, Kind::Posts, size)?;
+        for (name, filter) in WALKS {
+            walk(&store, name, filter, &mut section)?;
+        }
+        store.close()?;
+    }
     Ok(section)
+}
+
+/// What is walked through: all posts, and those that are featured.
+const WALKS: [(&str, Option<&str>); 2] = [("a walk", None), ("a filtered walk", Some("featured"))];
+
+/// Goes from cursor to cursor, twenty documents a page, and compares the last page that is like the
+/// others, full and followed by another one, with the first.
+fn walk(store: &Store, name: &str, filter: Option<&str>, section: &mut Section) -> Result<()> {
+    let counting = Arc::new(CountingDatabase::new(store.sqlite.clone()));
+    let repository = repository(store, counting.clone());
+    let is_true = |path: &str| RawCondition::Test {
+        path: path.to_owned(),
+        operator: "eq".to_owned(),
+        operand: Operand::Text("true".to_owned()),
+        pointer: format!("filter[{path}]"),
+    };
+    let collection = store.registry.collection(POSTS).context("the demo has posts")?;
+    let mut params = ListParams { filters: filter.map(is_true).into_iter().collect(), ..Default::default() };
+    let mut works = Vec::new();
+    loop {
+        let query = ListQuery::parse(&store.registry, collection, &params, repository.cursor_key())?;
+        counting.reset();
+        params.after = at_once(repository.list(&public(), POSTS, &query))?.next;
+        if params.after.is_none() {
+            break;
+        }
+        works.push(counting.reset().work as f64);
+    }
+    let [first, second, .., last] = works.as_slice() else { anyhow::bail!("{name} has too few pages") };
+    let number = works.len();
+    let shown = |steps: &f64| format!("{steps:.0} steps");
+    for (floor, which, target) in [(second, 2, Target::AtMost(1.05)), (first, 1, Target::None)] {
+        let what = format!("page {number} of {name}, beside page {which}");
+        section.figure(what, shown(last), shown(floor), last / floor, target);
+    }
+    Ok(())
 }
 
 fn works(context: &Context, size: usize) -> Result<Vec<f64>> {

@@ -82,6 +82,19 @@ impl Section {
         self.line(what, subject, floor, ratio, String::new(), target);
     }
 
+    /// How many times as long the subject takes, round by round; both are shown as they are.
+    pub(crate) fn longer(
+        &mut self,
+        what: impl Into<String>,
+        [subject, floor]: [String; 2],
+        subject_times: &[f64],
+        floor_times: &[f64],
+        target: Target,
+    ) {
+        let ratio = Spread::speed(floor_times, subject_times);
+        self.line(what, subject, floor, ratio.median, ratio.to_string(), target);
+    }
+
     /// What is only told, without a ratio.
     pub(crate) fn note(
         &mut self,
@@ -152,6 +165,11 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn push(&mut self, section: Section) {
         self.sections.push(section);
+    }
+
+    /// Its tables, each with its title.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.sections.iter().map(|it| (it.title, it.to_string()))
     }
 
     /// Names what missed its target. That fails nothing: two cores in company are no judge.

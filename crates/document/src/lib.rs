@@ -53,7 +53,9 @@ pub use install::{
     stored_definitions, write_definition,
 };
 pub use physical::{Column, Direction, Index, State};
-pub use query::{Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Operand, RawCondition};
+pub use query::{
+    Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_CONDITIONS, MAX_LIMIT, Operand, RawCondition,
+};
 pub use registry::Registry;
 pub use repair::{Repaired, repair};
 pub use repository::{

@@ -16,6 +16,7 @@ pub(crate) use compile::{MAX_WALK, Plan, Viewer};
 pub(crate) use condition::{Condition, Test};
 pub(crate) use cursor::Cursor;
 pub use cursor::CursorKey;
+pub use filter::MAX_CONDITIONS;
 pub(crate) use parse::locale;
 pub(crate) use path::Reach;
 use serde_json::Value as Json;

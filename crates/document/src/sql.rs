@@ -176,16 +176,21 @@ impl Builder {
     }
 
     fn unless_denied(&mut self, alias: &str, granted: &str, action: Action, rights: &Rights) -> &mut Self {
-        self.push("CASE WHEN EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
-        self.tenant(rights.tenant.as_str()).push(")");
+        self.push("CASE WHEN ").has_entries(rights);
         self.push(" THEN (NOT ").entry(alias, action, Effect::Deny, rights).push(" AND (").push(granted);
         self.push(" OR ").entry(alias, action, Effect::Allow, rights).push("))");
         self.push(" ELSE ").push(granted).push(" END")
     }
 
+    /// Whether any document of the tenant has permissions of its own: asked once for all rows.
+    fn has_entries(&mut self, rights: &Rights) -> &mut Self {
+        self.push("EXISTS (SELECT 1 FROM document_permissions AS a WHERE a.tenant_id = ");
+        self.tenant(rights.tenant.as_str()).push(")")
+    }
+
     fn permitted_among(&mut self, collections: &str, action: Action, rights: &Rights) -> &mut Self {
-        self.push("(NOT ").entry("d", action, Effect::Deny, rights);
-        self.push(" AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
+        self.push("(NOT (").has_entries(rights).push(" AND ").entry("d", action, Effect::Deny, rights);
+        self.push(") AND (d.type_id IN (SELECT value FROM json_each(").bind(collections).push(")) OR ");
         self.entry("d", action, Effect::Allow, rights).push("))")
     }
 
@@ -208,7 +213,9 @@ impl Builder {
     /// A list of what is published leads over what is published. Any other leads over the heads
     /// that the caller may update, and over the public rows of the rest.
     ///
-    /// One subquery, however many references: SQLite adds the depths of those that are nested.
+    /// One subquery, however many references: SQLite adds the depths of those that are nested in
+    /// expressions. From the second reference on, where one before had many values, the ids that it
+    /// leads to are a level of their own, each of them once: paths that meet are one from there on.
     pub(crate) fn follows(
         &mut self,
         hops: &[Hop<'_>],
@@ -216,44 +223,65 @@ impl Builder {
         across: Across<'_>,
         condition: impl FnOnce(&mut Self, &str),
     ) -> &mut Self {
-        let (mut tables, mut terms, mut from) = (Vec::new(), Vec::new(), "d".to_owned());
+        let (mut walk, mut from, mut is_many) = (Join::default(), "d".to_owned(), false);
         for (number, hop) in (1..).zip(hops) {
             let (reference, to) = (format!("r{number}"), format!("d{number}"));
-            tables.push(format!("document_references AS {reference}"));
-            terms.push(format!("{reference}.from_document_id = {from}.pk"));
-            terms.push(format!("{reference}.field_name = '{}'", hop.field));
-            let root = format!("{reference}.to_root_id");
-            if state == State::Published {
-                tables.push(format!("documents AS {to} INDEXED BY documents_published"));
-                terms.push(format!("{to}.root_id = {root}"));
-                terms.push(format!("{to}.is_published = 1"));
-                terms.push(self.aside(|sql| {
-                    sql.in_window(&to, across.now);
-                }));
-            } else {
-                let head = format!("h{number}");
-                tables.push(format!("documents AS {head} INDEXED BY documents_head"));
-                tables.push(format!("documents AS {to}"));
-                terms.push(format!("{head}.root_id = {root}"));
-                terms.push(format!("{head}.is_current_draft = 1"));
-                terms.push(self.aside(|sql| sql.head_or_public(&head, &to, across)));
+            walk.tables.push(format!("document_references AS {reference}"));
+            walk.terms.push(format!("{reference}.from_document_id = {from}.pk"));
+            walk.terms.push(format!("{reference}.field_name = '{}'", hop.field));
+            let mut root = format!("{reference}.to_root_id");
+            if is_many {
+                let level = self.aside(|sql| {
+                    sql.push("(SELECT DISTINCT ").push(&root).push(" AS root FROM ").join(&walk).push(")");
+                });
+                walk = Join { tables: vec![format!("{level} AS l{number}")], terms: Vec::new() };
+                root = format!("l{number}.root");
             }
-            terms.push(format!("{to}.deleted_at IS NULL"));
-            terms.push(format!("{to}.type_id = '{}'", hop.collection.name()));
-            terms.push(self.aside(|sql| {
-                sql.push(&to).push(".tenant_id = ").tenant(across.rights.tenant.as_str());
-            }));
-            terms.push(self.aside(|sql| {
-                sql.permitted_across(&to, Action::Read, across);
-            }));
+            is_many |= hop.is_many;
+            self.lead(&mut walk, number, &root, state, across);
+            walk.terms.push(format!("{to}.type_id = '{}'", hop.collection.name()));
             from = to;
         }
-        terms.push(self.aside(|sql| condition(sql, &from)));
-        self.push("EXISTS (SELECT 1 FROM ").push(&tables.join(" CROSS JOIN ")).push(" WHERE ");
-        self.halves(&terms, " AND ", &mut |sql, term| {
+        walk.terms.push(self.aside(|sql| condition(sql, &from)));
+        self.push("EXISTS (SELECT 1 FROM ").join(&walk).push(")")
+    }
+
+    /// Goes on from an id to the row of that document which the caller may see, the alias of which
+    /// has this number.
+    fn lead(&mut self, walk: &mut Join, number: i64, root: &str, state: State, across: Across<'_>) {
+        let to = format!("d{number}");
+        let Join { tables, terms } = walk;
+        if state == State::Published {
+            tables.push(format!("documents AS {to} INDEXED BY documents_published"));
+            terms.push(format!("{to}.root_id = {root}"));
+            terms.push(format!("{to}.is_published = 1"));
+            terms.push(self.aside(|sql| {
+                sql.in_window(&to, across.now);
+            }));
+        } else {
+            let head = format!("h{number}");
+            tables.push(format!("documents AS {head} INDEXED BY documents_head"));
+            tables.push(format!("documents AS {to}"));
+            terms.push(format!("{head}.root_id = {root}"));
+            terms.push(format!("{head}.is_current_draft = 1"));
+            terms.push(self.aside(|sql| sql.head_or_public(&head, &to, across)));
+        }
+        terms.push(format!("{to}.deleted_at IS NULL"));
+        terms.push(self.aside(|sql| {
+            sql.push(&to).push(".tenant_id = ").tenant(across.rights.tenant.as_str());
+        }));
+        terms.push(self.aside(|sql| {
+            sql.permitted_across(&to, Action::Read, across);
+        }));
+    }
+
+    /// The tables in their order, and what holds of their rows.
+    fn join(&mut self, walk: &Join) -> &mut Self {
+        self.push(&walk.tables.join(" CROSS JOIN ")).push(" WHERE ");
+        self.halves(&walk.terms, " AND ", &mut |sql, term| {
             sql.push(term);
         });
-        self.push(")")
+        self
     }
 
     /// Row `to` is the head if the caller may update it, else the public row.
@@ -305,6 +333,15 @@ pub(crate) struct Hop<'a> {
     pub(crate) field: &'a str,
     /// Where it leads.
     pub(crate) collection: &'a Collection,
+    /// Whether it may lead to more than one document.
+    pub(crate) is_many: bool,
+}
+
+/// Tables that are joined, and the terms that must hold.
+#[derive(Default)]
+struct Join {
+    tables: Vec<String>,
+    terms: Vec<String>,
 }
 
 /// Who looks along references, at what time.

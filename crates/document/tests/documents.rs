@@ -16,6 +16,8 @@ mod erasing;
 mod family;
 #[path = "documents/faults.rs"]
 mod faults;
+#[path = "documents/filters.rs"]
+mod filters;
 #[path = "documents/fixture.rs"]
 mod fixture;
 #[path = "documents/histories.rs"]

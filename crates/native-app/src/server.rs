@@ -1,6 +1,7 @@
 //! HTTP/1.1 over TCP: accepting, limits of time and number, and stopping without cutting anyone off.
 
 mod body;
+mod compression;
 mod deadline;
 mod head_timer;
 mod stream;
@@ -18,7 +19,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use self::{body::Patient, head_timer::HeadTimer, stream::Unstalled};
+use self::{body::Patient, compression::Wish, head_timer::HeadTimer, stream::Unstalled};
 use crate::ports::{OsEntropy, SystemClock};
 
 /// How long the head of a request may take, and how long a connection may be idle between two.
@@ -43,14 +44,16 @@ pub(crate) struct Handler {
 impl Handler {
     async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
+        let wish = Wish::of(&method, request.headers());
         let request = request.map(|body| Patient::body(body, SILENCE));
         let answered = deadline::within(self.deadline, self.api.serve(request)).await;
-        Ok(answered.unwrap_or_else(|| {
+        let answer = answered.unwrap_or_else(|| {
             let answer = timeout_response(&SystemClock, &OsEntropy);
             let request_id = answer.headers().get("x-request-id").and_then(|it| it.to_str().ok());
             tracing::warn!(%method, path = uri.path(), request_id, "a request took too long");
             answer
-        }))
+        });
+        Ok(wish.grant(answer).await)
     }
 }
 

@@ -199,6 +199,10 @@ fn batch(scope: &Scope<'_>) -> Value {
     let names: Vec<_> = scope.readable.iter().map(|it| it.name()).collect();
     let (collection, id, tag) = (json!({ "enum": names }), schema("Id"), json!({ "type": "string" }));
     let document = json!({ "type": "object", "description": "What the call alone has for its body." });
+    let name = json!({
+        "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$",
+        "description": "What later operations call the document: `$` and this name, in the place of its id.",
+    });
     let operation = |ops: &[&str], required: &[&str], more: Value| {
         let mut properties = json!({ "op": { "enum": ops }, "collection": collection });
         if let (Some(properties), Value::Object(more)) = (properties.as_object_mut(), more) {
@@ -207,7 +211,7 @@ fn batch(scope: &Scope<'_>) -> Value {
         closed(&[&["op", "collection"], required].concat(), properties)
     };
     let operations = json!([
-        operation(&["create"], &["document"], json!({ "document": document })),
+        operation(&["create"], &["document"], json!({ "document": document, "ref": name })),
         operation(
             &["patch", "replace"],
             &["id", "ifMatch", "document"],
@@ -223,7 +227,7 @@ fn batch(scope: &Scope<'_>) -> Value {
             &["id", "ifMatch", "version"],
             json!({ "id": id, "ifMatch": tag, "version": { "type": "integer", "minimum": 1 } }),
         ),
-        operation(&["duplicate"], &["id"], json!({ "id": id, "document": document })),
+        operation(&["duplicate"], &["id"], json!({ "id": id, "document": document, "ref": name })),
     ]);
     let operations = json!({
         "type": "array", "items": { "anyOf": operations }, "minItems": 1, "maxItems": MAX_OPERATIONS,

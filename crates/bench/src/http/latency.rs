@@ -30,6 +30,12 @@ impl Latencies {
         self.seconds.sort_by(f64::total_cmp);
         self.unsent += other.unsent;
     }
+
+    /// What all but one of a hundred stay below. What was never sent is not in it: whoever can't
+    /// keep up has no tail, and is told so.
+    pub(crate) fn tail(&self) -> f64 {
+        percentile(&self.seconds, 0.99)
+    }
 }
 
 impl fmt::Display for Latencies {
@@ -66,6 +72,7 @@ pub(crate) fn at_rate(
         }
     }
     latencies.unsent = total - sent;
+    latencies.seconds.sort_by(f64::total_cmp);
     Ok(latencies)
 }
 

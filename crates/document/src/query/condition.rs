@@ -38,6 +38,8 @@ pub(crate) struct Through {
     /// The dotted path of the reference.
     pub(crate) field: String,
     pub(crate) collection: Arc<Collection>,
+    /// Whether a document may have many values of the field.
+    pub(crate) is_many: bool,
     /// Of the list: it says which row of the other document is looked at.
     pub(crate) state: State,
     pub(crate) condition: Box<Condition>,
@@ -66,8 +68,8 @@ pub(crate) enum Comparison {
     Between(Value, Value),
     /// It is one of a list, as JSON.
     In(String),
-    /// Each of a list, as JSON, is among the values.
-    Each(String),
+    /// Each of a list, as JSON, is among the values; `count` of them are different.
+    Each { list: String, count: u32 },
     /// There is a value.
     Present,
     Contains(String),

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How many comparisons a filter has at most.
-const MAX_TESTS: usize = 32;
+pub const MAX_CONDITIONS: usize = 32;
 /// How many references all its paths follow together: each is a look at other documents.
 const MAX_ALL_HOPS: usize = 32;
 /// How deep `and`, `or` and `not` nest.
@@ -96,8 +96,8 @@ impl Typing<'_> {
     fn test(&mut self, path: &str, operator: &str, operand: &Operand, pointer: &str) -> Result<Condition> {
         let wrong = |message: String| DocumentError::parameter(pointer, message);
         self.tests += 1;
-        if self.tests > MAX_TESTS {
-            let message = format!("has more than {MAX_TESTS} conditions");
+        if self.tests > MAX_CONDITIONS {
+            let message = format!("has more than {MAX_CONDITIONS} conditions");
             return Err(DocumentError::parameter(whole(pointer), message));
         }
         let Place { hops, named } = self.place(path, pointer)?;
@@ -143,6 +143,7 @@ impl Typing<'_> {
         Condition::Through(Through {
             field: hop.field.to_owned(),
             collection: hop.collection.clone(),
+            is_many: hop.is_many,
             state: self.state,
             condition: Box::new(condition),
         })
@@ -192,31 +193,30 @@ fn one_of_words(operator: Operator, operands: &Operands<'_>, is: &dyn Fn(&str) -
     }))
 }
 
+/// All rows of a list have one status, but for drafts: a head is a draft unless it is public as well.
 fn status(state: State, operator: Operator, operands: &Operands<'_>) -> Result<Condition> {
     operator.applies_to(Kind::Word, false, operands)?;
-    let words = match operator {
-        Operator::Exists => return Ok(Condition::Constant(true)),
-        Operator::In | Operator::Nin => operands.list()?,
-        _ => vec![operands.one()],
-    };
-    let mut conditions = Vec::new();
-    for word in words {
+    let named = |word: &Written<'_>| {
         let text = word.text()?;
-        let Some(named) =
-            [State::Published, State::Draft, State::Trashed].into_iter().find(|it| it.name() == text)
-        else {
-            return Err(word.wrong("must be published, draft or trashed"));
-        };
-        conditions.push(match (named, state) {
-            // A head is a draft unless it is public as well.
-            (State::Published | State::Draft, State::Draft) => {
-                let is_public = Value::from(named == State::Published);
-                test(Target::Column(status_key()), Comparison::Equal(is_public))
-            }
-            _ => Condition::Constant(named == state),
-        });
+        let states = [State::Published, State::Draft, State::Trashed];
+        let named = states.into_iter().find(|it| it.name() == text);
+        named.ok_or_else(|| word.wrong("must be published, draft or trashed"))
+    };
+    // No head has the last: what is in the trash is in no list of drafts.
+    let flag = |it: State| match it {
+        State::Draft => 0,
+        State::Published => 1,
+        State::Trashed => 2,
+    };
+    if operator == Operator::Exists {
+        return Ok(Condition::Constant(true));
     }
-    Ok(Condition::any(conditions))
+    // However many words there are, they are one of a few sets, and one parameter.
+    let comparison = operator.comparison(operands, &|word| Ok(Value::Integer(flag(named(word)?))))?;
+    match state {
+        State::Draft => Ok(test(Target::Column(status_key()), comparison)),
+        _ => one_of_words(operator, operands, &|it| it == state.name()),
+    }
 }
 
 fn status_key() -> Key {

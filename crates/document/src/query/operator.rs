@@ -105,8 +105,11 @@ impl Operator {
             Self::Gte => Comparison::AtLeast(one()?),
             Self::Lt => Comparison::Less(one()?),
             Self::Lte => Comparison::AtMost(one()?),
-            Self::In | Self::Nin | Self::Any | Self::None => Comparison::In(operands.json_list(typed)?),
-            Self::All => Comparison::Each(operands.json_list(typed)?),
+            Self::In | Self::Nin | Self::Any | Self::None => Comparison::In(operands.json_list(typed)?.0),
+            Self::All => {
+                let (list, count) = operands.json_list(typed)?;
+                Comparison::Each { list, count }
+            }
             Self::Exists => Comparison::Present,
             Self::Between => match operands.list()?.as_slice() {
                 [from, to] => Comparison::Between(typed(from)?, typed(to)?),

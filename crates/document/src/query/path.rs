@@ -32,6 +32,8 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Hop<'a> {
     pub(crate) field: &'a str,
     pub(crate) collection: &'a Arc<Collection>,
+    /// Whether a document may refer to many by it.
+    pub(crate) is_many: bool,
 }
 
 /// What is at the end of a path.
@@ -59,6 +61,7 @@ enum Step<'a> {
     /// At a reference; the rest of the path is in the other collection.
     Refers {
         field: &'a str,
+        is_many: bool,
         to: &'a str,
         rest: &'a str,
     },
@@ -76,7 +79,7 @@ pub(crate) fn place<'a>(
     loop {
         match step(collection, rest, state).ok_or(NoPlace::Unknown)? {
             Step::Ends(named) => return Ok(Place { hops, named }),
-            Step::Refers { field, to, rest: behind } => {
+            Step::Refers { field, is_many, to, rest: behind } => {
                 if reach.closed.contains(to) {
                     return Err(NoPlace::Unknown);
                 }
@@ -84,7 +87,7 @@ pub(crate) fn place<'a>(
                     return Err(NoPlace::TooFar);
                 }
                 let target = reach.registry.collection(to).ok_or(NoPlace::Unknown)?;
-                hops.push(Hop { field, collection: target });
+                hops.push(Hop { field, collection: target, is_many });
                 (collection, rest) = (target, behind);
             }
         }
@@ -129,7 +132,9 @@ fn step<'a>(collection: &'a Collection, path: &'a str, state: State) -> Option<S
         is_many |= has_many(field);
         let Some(rest) = names.0 else { return Some(Step::Ends(Named::Field { field, is_many })) };
         let shape = match &field.kind {
-            FieldKind::Reference { to, .. } => return Some(Step::Refers { field: &field.path, to, rest }),
+            FieldKind::Reference { to, .. } => {
+                return Some(Step::Refers { field: &field.path, is_many, to, rest });
+            }
             FieldKind::Object(shape) => shape,
             FieldKind::Blocks(blocks) => blocks.get(names.next()?)?,
             FieldKind::Plain | FieldKind::Array(_) => return None,

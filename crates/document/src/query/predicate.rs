@@ -42,7 +42,8 @@ fn condition(sql: &mut Builder, condition: &Condition, row: &str, across: Across
 fn follow(sql: &mut Builder, through: &Through, across: Across<'_>) {
     let (mut hops, mut through) = (Vec::new(), through);
     let last = loop {
-        hops.push(Hop { field: &through.field, collection: &through.collection });
+        let Through { field, collection, is_many, .. } = through;
+        hops.push(Hop { field, collection, is_many: *is_many });
         match &*through.condition {
             Condition::Through(next) => through = next,
             last => break last,
@@ -76,10 +77,11 @@ fn test(sql: &mut Builder, test: &Test, row: &str) {
 /// Whether one of some rows compares, or, where each of a list is asked for, one with each of it.
 fn one_of(sql: &mut Builder, rows: &str, value: &str, comparison: &Comparison) {
     match comparison {
-        Comparison::Each(list) => {
-            sql.push("NOT EXISTS (SELECT 1 FROM json_each(").bind(list.as_str());
-            sql.push(") AS l WHERE NOT EXISTS (SELECT 1 FROM ").push(rows);
-            sql.push(" AND ").push(value).push(" = l.value))");
+        // The list is taken apart once, and not for each row.
+        Comparison::Each { list, count } => {
+            sql.push("(SELECT count(DISTINCT ").push(value).push(") FROM ").push(rows);
+            sql.push(" AND ").push(value).push(" IN (SELECT value FROM json_each(").bind(list.as_str());
+            sql.push("))) = ").bind(*count);
         }
         Comparison::Present => {
             sql.push("EXISTS (SELECT 1 FROM ").push(rows).push(")");
@@ -115,9 +117,9 @@ fn compare(sql: &mut Builder, with: &str, comparison: &Comparison) {
             sql.push(with).push(" IN (SELECT value FROM json_each(").bind(list.as_str()).push("))");
         }
         // Of one value: the list has at most it.
-        Comparison::Each(list) => {
-            sql.push("NOT EXISTS (SELECT 1 FROM json_each(").bind(list.as_str());
-            sql.push(") AS l WHERE (l.value = ").push(with).push(") IS NOT TRUE)");
+        Comparison::Each { list, count } => {
+            sql.push("((").push(with).push(" IN (SELECT value FROM json_each(").bind(list.as_str());
+            sql.push("))) IS TRUE) = ").bind(*count);
         }
         Comparison::Present => {
             sql.push(with).push(" IS NOT NULL");

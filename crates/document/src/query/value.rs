@@ -60,6 +60,8 @@ impl<'a> Operands<'a> {
                 let items = text.split(',').map(Spelt::Text);
                 items.map(|value| Written { value, pointer: self.pointer.into() }).collect()
             }
+            // Its items have places of their own: counted before these are written.
+            Operand::Json(Json::Array(items)) if items.len() > MAX_ITEMS => return Err(self.too_many()),
             Operand::Json(Json::Array(items)) => {
                 let items = items.iter().enumerate();
                 let place = |at: usize| Cow::from(format!("{}/{at}", self.pointer));
@@ -68,18 +70,24 @@ impl<'a> Operands<'a> {
             Operand::Json(_) => return Err(self.wrong("must be a list")),
         };
         if items.len() > MAX_ITEMS {
-            return Err(self.wrong(&format!("has more than {MAX_ITEMS} items")));
+            return Err(self.too_many());
         }
         Ok(items)
     }
 
-    /// The values of a list as one JSON text; their order and repetitions mean nothing.
-    pub(crate) fn json_list(&self, typed: &dyn Fn(&Written<'_>) -> Result<Value>) -> Result<String> {
+    fn too_many(&self) -> DocumentError {
+        self.wrong(&format!("has more than {MAX_ITEMS} items"))
+    }
+
+    /// The values of a list as one JSON text, and how many are different; their order and
+    /// repetitions mean nothing.
+    pub(crate) fn json_list(&self, typed: &dyn Fn(&Written<'_>) -> Result<Value>) -> Result<(String, u32)> {
         let mut texts = Vec::new();
         for item in self.list()? {
             let json = match typed(&item)? {
                 Value::Integer(whole) => Json::from(whole),
-                Value::Real(real) => Json::from(real),
+                // Equal, and spelt otherwise: negative zero plus zero is zero.
+                Value::Real(real) => Json::from(real + 0.0),
                 Value::Text(text) => Json::from(text),
                 Value::Null | Value::Blob(_) => Json::Null,
             };
@@ -87,7 +95,9 @@ impl<'a> Operands<'a> {
         }
         texts.sort_unstable();
         texts.dedup();
-        Ok(format!("[{}]", texts.join(",")))
+        // As many as there may be are few.
+        let count = u32::try_from(texts.len()).unwrap_or(u32::MAX);
+        Ok((format!("[{}]", texts.join(",")), count))
     }
 
     /// A yes or no.

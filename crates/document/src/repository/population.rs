@@ -247,8 +247,9 @@ impl<'s> Gathering<'s> {
         // What was asked for is what a reference to it would find, but what is in the trash: no
         // reference finds that.
         let shown = |at: usize| (state != State::Trashed).then_some(at);
-        let known = documents.iter().enumerate().map(|(at, it)| (it.id.clone(), shown(at))).collect();
-        let (roots, cut_at) = (documents.len(), HashMap::new());
+        let roots = documents.len();
+        let (mut known, cut_at) = (HashMap::with_capacity(roots * 2), HashMap::with_capacity(roots * 2));
+        known.extend(documents.iter().enumerate().map(|(at, it)| (it.id.clone(), shown(at))));
         let cuts = Vec::with_capacity(roots * 2);
         let mut gathering = Self { selection, documents, cuts, roots, known, cut_at, looked_up: 0, bytes: 0 };
         for document in 0..roots {

@@ -12,6 +12,11 @@ use stratus_storage::{Error, Result};
 
 use super::{Branch, Choice, Members};
 
+/// What is asked for at once: bytes of a text, and members of an object. Most need no more, and what
+/// grows step by step is copied at each.
+const ROOM: usize = 256;
+const MEMBERS: usize = 16;
+
 /// What is shown of a document's content: a JSON object with holes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Template {
@@ -40,7 +45,7 @@ impl Template {
     ///
     /// [`Error::Corrupt`] when what is stored is no JSON object.
     pub(crate) fn of(stored: &str, members: &Members) -> Result<Self> {
-        let mut template = Self::default();
+        let mut template = Self { text: String::with_capacity(ROOM), holes: Vec::new() };
         template.object(stored, members, false)?;
         Ok(template)
     }
@@ -127,7 +132,7 @@ impl<'de> Visitor<'de> for Reading {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut read = Vec::new();
+        let mut read = Vec::with_capacity(MEMBERS);
         while let Some((Name(name), value)) = members.next_entry()? {
             read.push((name, value));
         }

@@ -16,10 +16,10 @@ use crate::fixture::{NOW, World, fields};
 const HOUR: i64 = 3_600_000;
 /// An id that nobody has.
 const NOBODY: &str = "01a1fd55-7e68-7e97-b910-34455a9ebff1";
-const COLLECTIONS: [&str; 3] = ["things", "people", "vault"];
+pub(crate) const COLLECTIONS: [&str; 3] = ["things", "people", "vault"];
 
 /// All three look alike, so that paths can go on and on; only what one may do differs.
-fn definition(name: &str) -> CollectionDefinition {
+pub(crate) fn definition(name: &str) -> CollectionDefinition {
     let definition = CollectionDefinition::new(name)
         .field("name", FieldDefinition::new(FieldType::Text).indexed())
         .field("size", FieldDefinition::new(FieldType::Number).indexed())
@@ -516,68 +516,6 @@ async fn make(world: &World, docs: &[Doc]) -> Vec<String> {
     }
     world.clock.advance(2 * HOUR);
     ids
-}
-
-/// As deep, as wide and as far as a filter may be, in each state, on pages that go on.
-#[tokio::test]
-async fn the_largest_query_fits_the_narrowest_backend() {
-    let world = World::of(COLLECTIONS.map(definition).to_vec()).await;
-    for size in 0..3 {
-        let input = Input { publish: true, ..fields(json!({ "size": size, "name": "x", "tags": ["x"] })) };
-        world.create("things", &input).await;
-    }
-    let leaf = |path: &str, operator: &str, operand: Json| RawCondition::Test {
-        path: path.to_owned(),
-        operator: operator.to_owned(),
-        operand: Operand::Json(operand),
-        pointer: "/filter".to_owned(),
-    };
-    let list = || Json::from((0..1_000).map(|it| it.to_string()).collect::<Vec<_>>());
-    // Eight paths over four references each, and every comparison that takes most room.
-    let far = |n: usize| leaf(&format!("kin.maker.kin.maker.{}", ["tags", "name"][n % 2]), "nin", list());
-    let near = |n: usize| match n % 3 {
-        0 => leaf("tags", "between", json!(["a", "b"])),
-        1 => leaf("rank", "between", json!([1, 2])),
-        _ => leaf("tags", "starts", json!("x")),
-    };
-    let leaves: Vec<_> = (0..8).map(far).chain((0..24).map(near)).collect();
-    let deep = |leaves: Vec<RawCondition>| {
-        (0..7).fold(RawCondition::Any(leaves), |inner, n| {
-            // What nests without need is taken away: two at each level stay.
-            let other = leaf("name", "ne", json!("none"));
-            match n % 2 {
-                0 => RawCondition::Not(Box::new(inner)),
-                _ => RawCondition::All(vec![other, inner]),
-            }
-        })
-    };
-    let filters = [
-        leaves.clone(),
-        vec![RawCondition::Any(leaves.clone())],
-        vec![deep([&leaves[..8], &leaves[11..]].concat())],
-        (0..32).map(|_| leaf("kin.name", "ne", json!("x"))).collect(),
-    ];
-    for filters in filters {
-        for state in ["published", "draft", "trashed"] {
-            let sort = if state == "trashed" { "-updatedAt" } else { "size,-name" };
-            let mut params = ListParams {
-                filters: filters.clone(),
-                sort: Some(sort.to_owned()),
-                state: Some(state.to_owned()),
-                limit: Some("1".to_owned()),
-                count: Count::Exact,
-                ..ListParams::default()
-            };
-            world.recording.take();
-            let page = world.list(&world.admin(), "things", &params).await.expect("a page");
-            params.after = page.next;
-            world.list(&world.admin(), "things", &params).await.expect("the next page");
-            for statement in world.recording.take() {
-                assert!(statement.params.len() <= 90, "{} parameters", statement.params.len());
-                assert!(statement.sql.len() <= 90_000, "{} bytes", statement.sql.len());
-            }
-        }
-    }
 }
 
 fn scope(world: &World, caller: &str) -> Scope {

@@ -8,6 +8,7 @@ mod bad_http;
 mod cli;
 mod client;
 mod collections;
+mod compression;
 mod crash;
 mod demo;
 mod doctor;

@@ -186,6 +186,7 @@ impl Exchange {
         let path = self.request.path.split('?').next().filter(|_| is_success)?;
         let names = match path.split('/').collect::<Vec<_>>().as_slice() {
             ["", "api", _] => "/api/{collection}".to_owned(),
+            ["", "api", _, "query"] => "/api/{collection}/query".to_owned(),
             ["", "api", _, "slug", _] => "/api/{collection}/slug/{slug}".to_owned(),
             ["", "api", _, _] => "/api/{collection}/{id}".to_owned(),
             ["", "api", _, _, rest @ ..] => format!("/api/{{collection}}/{{id}}/{}", rest.join("/")),

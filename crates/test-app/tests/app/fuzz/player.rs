@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stratus_document::format_time;
 use stratus_test_app::ADMIN_TOKEN;
 
@@ -34,13 +34,14 @@ enum Deed {
     Duplicate,
     Permit,
     List,
+    Query,
     GoOn,
     Read,
     ReadBySlug,
     Look(&'static str),
 }
 
-const DEEDS: [(usize, Deed); 20] = [
+const DEEDS: [(usize, Deed); 21] = [
     (16, Deed::Create),
     (14, Deed::Change),
     (4, Deed::Replace),
@@ -52,7 +53,8 @@ const DEEDS: [(usize, Deed); 20] = [
     (3, Deed::Restore),
     (2, Deed::Duplicate),
     (3, Deed::Permit),
-    (22, Deed::List),
+    (18, Deed::List),
+    (14, Deed::Query),
     (8, Deed::GoOn),
     (7, Deed::Read),
     (3, Deed::ReadBySlug),
@@ -119,6 +121,7 @@ impl Player {
                 with_json(request, &json!({ "permissions": entries }))
             }
             Deed::List => self.list(collection),
+            Deed::Query => self.query(collection),
             Deed::GoOn => self.go_on().unwrap_or_else(|| self.list(collection)),
             Deed::Read => {
                 let query = *self.dice.pick(&[
@@ -142,7 +145,8 @@ impl Player {
             }
             Deed::Look(what) => self.read(Request::new("GET", &of(&format!("/{what}"))), &known),
         };
-        let is_editor = request.method != "GET" || request.path.contains("state=") || self.dice.percent(50);
+        let is_read = request.method == "GET" || request.path.ends_with("/query");
+        let is_editor = !is_read || request.path.contains("state=") || self.dice.percent(50);
         if is_editor && self.dice.percent(97) {
             return request.with("authorization", format!("Bearer {ADMIN_TOKEN}"));
         }
@@ -296,8 +300,145 @@ impl Player {
             },
             _ => ("name", dice.text()),
         };
-        let operator = if dice.percent(50) { "" } else { *dice.pick(&["[gt]", "[gte]", "[lt]", "[lte]"]) };
+        let operator = if dice.percent(40) {
+            ""
+        } else {
+            *dice.pick(&[
+                "[gt]",
+                "[gte]",
+                "[lt]",
+                "[lte]",
+                "[ne]",
+                "[in]",
+                "[nin]",
+                "[contains]",
+                "[starts]",
+                "[ends]",
+                "[all]",
+            ])
+        };
         format!("filter[{field}]{operator}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))
+    }
+
+    /// A list by a query in a body: conditions of every operator, nested, and along references.
+    fn query(&mut self, collection: &'static str) -> Request {
+        let mut body = json!({"limit": self.dice.below(12) + 1});
+        if self.dice.percent(85) {
+            body["filter"] = self.conditions(collection, 3);
+        }
+        if self.dice.percent(40) {
+            body["count"] = json!("exact");
+        }
+        if self.dice.percent(40) {
+            body["state"] = json!(self.dice.weigh(&[(6, "draft"), (2, "published"), (2, "trashed")]));
+        }
+        let sorts: &[&str] = match collection {
+            "places" => &["name", "-people", "height,-name", "-height,name"],
+            "kinds" => &["number", "-integer", "object.depth"],
+            "posts" | "pages" => &["title", "-title"],
+            _ => &["name", "-name"],
+        };
+        if self.dice.percent(40) && body["state"] != "trashed" {
+            body["sort"] = json!(self.dice.pick(sorts));
+        }
+        with_json(Request::new("POST", &format!("/api/{collection}/query")), &body)
+    }
+
+    fn conditions(&mut self, collection: &'static str, depth: usize) -> Value {
+        let mut members = Map::new();
+        for _ in 0..self.dice.below(2) + 1 {
+            let (name, value) = match self.dice.below(if depth == 0 { 1 } else { 6 }) {
+                0..3 => self.condition_of(collection),
+                3 => ("not".to_owned(), self.conditions(collection, depth - 1)),
+                joint => {
+                    let count = self.dice.below(2) + 1;
+                    let each = (0..count).map(|_| self.conditions(collection, depth - 1)).collect();
+                    ((if joint == 4 { "or" } else { "and" }).to_owned(), Value::Array(each))
+                }
+            };
+            members.insert(name, value);
+        }
+        Value::Object(members)
+    }
+
+    /// A path, and an operator with its operand.
+    fn condition_of(&mut self, collection: &'static str) -> (String, Value) {
+        const FLAGS: &[&str] = &["eq", "ne", "in", "exists"];
+        const NUMBERS: &[&str] = &["eq", "ne", "gt", "lte", "in", "nin", "between", "exists"];
+        const TEXTS: &[&str] =
+            &["eq", "ne", "gte", "lt", "in", "nin", "between", "exists", "contains", "starts", "ends"];
+        const MANY: &[&str] =
+            &["eq", "ne", "in", "any", "all", "none", "exists", "contains", "starts", "ends", "between"];
+        let dice = &mut self.dice;
+        let (places, posts, kinds) = (
+            [
+                ("name", TEXTS),
+                ("people", NUMBERS),
+                ("height", NUMBERS),
+                ("open", FLAGS),
+                ("tags", MANY),
+                ("founded", NUMBERS),
+                ("marks", NUMBERS),
+                ("within.name", TEXTS),
+                ("near.people", NUMBERS),
+                ("near.tags", MANY),
+                ("near.within.open", FLAGS),
+                ("near.near.near.name", TEXTS),
+                ("near", &["exists"]),
+            ],
+            [
+                ("title", TEXTS),
+                ("rating", NUMBERS),
+                ("featured", FLAGS),
+                ("tags", MANY),
+                ("author.name", TEXTS),
+                ("categories.name", TEXTS),
+                ("author.slug", TEXTS),
+            ],
+            [
+                ("number", NUMBERS),
+                ("integer", NUMBERS),
+                ("boolean", FLAGS),
+                ("tags", MANY),
+                ("reference.integer", NUMBERS),
+                ("references.boolean", FLAGS),
+                ("array", NUMBERS),
+                ("blocks.quote.by.name", TEXTS),
+            ],
+        );
+        let (path, operators): (&str, &[&str]) = match collection {
+            "places" => *dice.pick(&places),
+            "posts" => *dice.pick(&posts),
+            "kinds" => *dice.pick(&kinds),
+            "pages" => *dice.pick(&[("title", TEXTS), ("code", TEXTS), ("slug", TEXTS), ("order", NUMBERS)]),
+            _ => ("name", TEXTS),
+        };
+        let last = path.rsplit('.').next().unwrap_or_default();
+        let value = |dice: &mut Dice| match last {
+            "people" | "integer" | "array" | "order" => json!(dice.below(10)),
+            "height" | "number" | "marks" | "rating" => dice.number(),
+            "open" | "boolean" | "featured" => dice.flag(),
+            "founded" => dice.day(),
+            "tags" => json!(dice.word()),
+            "code" => json!(format!("c{}", dice.below(60))),
+            _ => {
+                let text = dice.text();
+                let part: String = text.chars().take(dice.below(4)).collect();
+                json!(if dice.percent(40) {
+                    part
+                } else {
+                    format!("{}{part}", dice.pick(&["P", "T", "N", "C"]))
+                })
+            }
+        };
+        let operator = *dice.pick(operators);
+        let operand = match operator {
+            "exists" => dice.flag(),
+            "between" => json!([value(dice), value(dice)]),
+            "in" | "nin" | "any" | "all" | "none" => (0..dice.below(4)).map(|_| value(dice)).collect(),
+            _ => value(dice),
+        };
+        (path.to_owned(), json!({ operator: operand }))
     }
 
     /// Leafs on in a list that was seen.
@@ -306,6 +447,13 @@ impl Player {
             return None;
         }
         let (list, place) = self.pages.swap_remove(self.dice.below(self.pages.len()));
+        if list.method == "POST" {
+            let mut body: Value = serde_json::from_slice(&list.body).ok()?;
+            let (name, cursor) = place.split_once('=')?;
+            body.as_object_mut()?.retain(|name, _| name != "after" && name != "before");
+            body[name] = json!(cursor);
+            return Some(with_json(Request::new("POST", &list.path), &body));
+        }
         let path = list.path.split("&after=").next()?.split("&before=").next()?.to_owned();
         Some(Request { path: format!("{path}&{place}"), ..Request::new("GET", "") })
     }
@@ -326,7 +474,7 @@ impl Player {
                 known.remove(0);
             }
         }
-        if data.is_array() && request.path.contains('?') {
+        if data.is_array() && (request.path.contains('?') || request.path.ends_with("/query")) {
             for (name, parameter) in [("next", "after"), ("prev", "before")] {
                 if let Some(cursor) = body["page"][name].as_str() {
                     self.pages.push((request.clone(), format!("{parameter}={cursor}")));
