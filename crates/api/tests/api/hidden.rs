@@ -101,8 +101,11 @@ const PATHS: &[(&str, &[&str])] = &[
     ("secrets", &["title", "word", "tags", "about.title"]),
 ];
 
+/// What an operator is given when a value is guessed.
+type Operand = fn(&Value) -> Value;
+
 /// Every operator, and how many values it takes: one, a list, both ends, or whether there is any.
-const OPERATORS: [(&str, fn(&Value) -> Value); 17] = [
+const OPERATORS: [(&str, Operand); 17] = [
     ("eq", Value::clone),
     ("ne", Value::clone),
     ("gt", Value::clone),
