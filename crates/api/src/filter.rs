@@ -8,7 +8,7 @@ mod brackets;
 
 use stratus_document::RawCondition;
 
-pub(crate) use body::query;
+pub(crate) use body::{query, wrong};
 pub(crate) use brackets::take;
 
 /// All conditions of one level, which must all hold.

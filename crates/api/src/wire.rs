@@ -63,7 +63,7 @@ fn list_of<T, E>(
         push(&mut body, item)?;
         if at == 0 {
             // Most others are about as long; a body that grows step by step is copied at each.
-            body.reserve(((count - 1) * body.len() * 5 / 4 + 200).min(MAX_RESERVED));
+            body.reserve(room_for(count - 1, body.len()));
         }
     }
     body.push_str("],\"page\":{\"next\":");
@@ -76,6 +76,12 @@ fn list_of<T, E>(
     }
     body.push_str("}}");
     Ok(body)
+}
+
+/// How much room is asked for where more items follow that are about as long as the first.
+fn room_for(items: usize, bytes: usize) -> usize {
+    // On 32 bits, a hundred long documents are more than can be counted.
+    (items.saturating_mul(bytes).saturating_mul(5) / 4).saturating_add(200).min(MAX_RESERVED)
 }
 
 /// One document, its members in the order of the contract.
@@ -209,6 +215,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn room_is_bounded_however_much_would_be_needed() {
+        assert_eq!(room_for(4, 100), 700);
+        assert_eq!(room_for(0, usize::MAX), 200);
+        assert_eq!(room_for(99, usize::MAX / 100), MAX_RESERVED);
+        assert_eq!(room_for(2, usize::MAX), MAX_RESERVED);
+    }
 
     proptest! {
         #[test]

@@ -10,15 +10,13 @@ mod path;
 mod predicate;
 mod value;
 
-use std::collections::BTreeSet;
-
 pub(crate) use compile::{MAX_WALK, Plan, Viewer};
 pub(crate) use condition::{Condition, Test};
 pub(crate) use cursor::Cursor;
 pub use cursor::CursorKey;
 pub use filter::MAX_CONDITIONS;
 pub(crate) use parse::locale;
-pub(crate) use path::Reach;
+pub(crate) use path::{Crossing, Reach};
 use serde_json::Value as Json;
 
 use crate::{
@@ -136,13 +134,13 @@ impl ListQuery {
         self.filters.iter().any(Condition::goes_through)
     }
 
-    /// The collections that filters may lead into, whoever asks.
-    pub(crate) fn crossed<'a>(
+    /// The collections that each path of the filters leads into, whoever asks.
+    pub(crate) fn crossings<'a>(
         registry: &'a Registry,
         collection: &'a Collection,
         filters: &'a [RawCondition],
-    ) -> BTreeSet<&'a str> {
-        filter::collections_crossed(registry, collection, filters)
+    ) -> Vec<Crossing<'a>> {
+        filter::crossings(registry, collection, filters)
     }
 
     /// Which rows it shows.

@@ -176,14 +176,26 @@ impl DocumentRepository {
     /// it.
     pub async fn query(&self, scope: &Scope, collection: &str, params: &ListParams) -> Result<ListQuery> {
         let collection = self.known(collection)?;
-        let mut closed = BTreeSet::new();
-        for name in ListQuery::crossed(&self.registry, collection, &params.filters) {
-            match self.reach(scope, name, Action::Read).await {
-                Ok(_) => {}
-                Err(DocumentError::NotFound) => {
-                    closed.insert(name.to_owned());
+        let (mut open, mut closed) = (BTreeSet::new(), BTreeSet::new());
+        for crossing in ListQuery::crossings(&self.registry, collection, &params.filters) {
+            for name in crossing {
+                // Nothing behind a closed collection is looked for.
+                if closed.contains(name) {
+                    break;
                 }
-                Err(error) => return Err(error),
+                if open.contains(name) {
+                    continue;
+                }
+                match self.reach(scope, name, Action::Read).await {
+                    Ok(_) => {
+                        open.insert(name);
+                    }
+                    Err(DocumentError::NotFound) => {
+                        closed.insert(name.to_owned());
+                        break;
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         let reach = Reach { registry: &self.registry, closed: &closed };

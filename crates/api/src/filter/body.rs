@@ -6,7 +6,7 @@ use stratus_document::{Count, ListParams, MAX_CONDITIONS, Operand, RawCondition}
 use super::all;
 use crate::{
     input,
-    problem::{Code, Problem},
+    problem::{Code, Problem, shorten},
 };
 
 /// The members of a query in a body.
@@ -59,7 +59,7 @@ pub(crate) fn query(body: Value) -> Result<Query, Problem> {
 }
 
 /// A refusal that names its place.
-fn wrong(pointer: &str, why: &str) -> Problem {
+pub(crate) fn wrong(pointer: &str, why: &str) -> Problem {
     let message = format!("`{pointer}` {why}");
     Problem::new(Code::BadRequest, message.clone()).at(pointer, Code::BadRequest.name(), message)
 }
@@ -136,7 +136,9 @@ impl Reader {
         match value {
             Value::Object(operators) if !operators.is_empty() => {
                 for (operator, operand) in operators {
-                    let place = format!("{pointer}/{}", escaped(&operator));
+                    // Whatever it is called: a name that is none of ours may be long, or not to be shown.
+                    let name = shorten(&operator.replace(char::is_control, "\u{fffd}"));
+                    let place = format!("{pointer}/{}", escaped(&name));
                     found.push(self.test(path, operator, operand, place)?);
                 }
             }
@@ -193,6 +195,19 @@ mod tests {
             json!({ "not": { "price": operators(20), "title": operators(13) } }),
         ] {
             assert!(refusal(filter).contains("`/filter` has more than 32 conditions"));
+        }
+    }
+
+    #[test]
+    fn names_of_operators_are_repeated_clean_and_short() {
+        for (name, expected) in [
+            ("\u{1b}[31mred".to_owned(), "\u{fffd}[31mred".to_owned()),
+            ("y".repeat(5_000), format!("{}…", "y".repeat(100))),
+        ] {
+            let filter = Value::from_iter([("title", Value::from_iter([(name, json!(1))]))]);
+            let found = query(json!({ "filter": filter })).unwrap().params.filters;
+            let [RawCondition::Test { pointer, .. }] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!(*pointer, format!("/filter/title/{expected}"));
         }
     }
 

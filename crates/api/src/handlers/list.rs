@@ -37,7 +37,9 @@ pub(crate) async fn query(mut call: Call, body: Body) -> Result<Response, Proble
     let state = State::parse(asked.params.state.as_deref()).map_err(|it| refuse(&call, it))?;
     call.may_see(state).await?;
     let projection = match asked.fields {
-        Some(text) => Some(Projection::parse(&call, &collection, &text).await?),
+        Some(text) => {
+            Some(Projection::parse(&call, &collection, &text, |why| filter::wrong("/fields", why)).await?)
+        }
         None => None,
     };
     let query = call.repository().query(call.scope(), collection.name(), &asked.params).await;

@@ -37,26 +37,27 @@ impl Projection {
         match params.take("fields")? {
             None => Ok(None),
             // Boxed: most requests have none, and would carry its room along.
-            Some(text) => Box::pin(Self::parse(call, collection, &text)).await.map(Some),
+            Some(text) => Box::pin(Self::parse(call, collection, &text, refusal)).await.map(Some),
         }
     }
 
-    /// Reads the choice of fields of a collection's documents.
+    /// Reads the choice of fields of a collection's documents; `refusal` says where it is written.
     ///
     /// The database is asked only whether the caller may know of a collection in which they have no
     /// grant.
     ///
     /// # Errors
     ///
-    /// `invalid_parameter` for what is malformed, and for what is no public field. No name is
+    /// `refusal` of what is malformed, and of what is no public field. No name is
     /// repeated: what is private, what is not there, and a reference into a collection that the
     /// caller may not know of look alike.
     pub(crate) async fn parse(
         call: &Call,
         collection: &Arc<Collection>,
         text: &str,
+        refusal: fn(&str) -> Problem,
     ) -> Result<Self, Problem> {
-        let items = syntax::parse(text).map_err(|it| malformed(text, &it))?;
+        let items = syntax::parse(text).map_err(|it| refusal(&malformed(text, &it)))?;
         let repository = call.repository();
         let mut resolver = Resolver::new(repository.registry(), call.caller());
         loop {
@@ -100,12 +101,13 @@ impl Projection {
     }
 }
 
-/// The refusal of a text that is not of the grammar. It says where, counting characters from 1.
-fn malformed(text: &str, fault: &Fault) -> Problem {
+/// What is wrong with a text that is not of the grammar. It says where, counting characters from 1.
+fn malformed(text: &str, fault: &Fault) -> String {
     let place = format!("character {}", text[..fault.at].chars().count() + 1);
-    refusal(&fault.what.replace("{at}", &place))
+    fault.what.replace("{at}", &place)
 }
 
+/// The refusal of the parameter `fields`.
 fn refusal(why: &str) -> Problem {
     about(Code::InvalidParameter, "fields", why)
 }
@@ -176,7 +178,7 @@ mod tests {
     /// As [`Projection::parse`], for an anonymous caller to whom nothing was granted singly.
     fn parse(text: &str) -> Result<Projection, Problem> {
         let (registry, caller) = (registry(), Caller::anonymous());
-        let items = syntax::parse(text).map_err(|it| malformed(text, &it))?;
+        let items = syntax::parse(text).map_err(|it| refusal(&malformed(text, &it)))?;
         let mut resolver = Resolver::new(&registry, &caller);
         loop {
             match resolver.resolve(registry.collection("posts").unwrap(), &items) {

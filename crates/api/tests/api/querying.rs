@@ -193,7 +193,9 @@ async fn bodies_that_are_refused() {
         (json!({"locale": 1}), "bad_request", "/locale"),
         (json!({"after": "x", "before": "y"}), "bad_request", "/before"),
         (json!({"after": "x"}), "invalid_cursor", ""),
-        (json!({"fields": "nothing"}), "invalid_parameter", "fields"),
+        (json!({"fields": "nothing"}), "bad_request", "/fields"),
+        (json!({"fields": ["title,"]}), "bad_request", "/fields"),
+        (json!({"fields": "author("}), "bad_request", "/fields"),
     ];
     for (body, code, pointer) in cases {
         let answer = app.ask(post("/api/posts/query", body)).await;

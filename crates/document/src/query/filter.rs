@@ -1,15 +1,13 @@
 //! From what a client wrote to typed conditions: unknown names are refused, values take the type of
 //! their field.
 
-use std::collections::BTreeSet;
-
 use stratus_storage::Value;
 
 use super::{
     Operand, RawCondition,
     condition::{Comparison, Condition, Target, Test, Through},
     operator::{Kind, Operator},
-    path::{Hop, MAX_HOPS, Named, NoPlace, Place, Reach, crossed, place},
+    path::{Crossing, Hop, MAX_HOPS, Named, NoPlace, Place, Reach, place, seen_as},
     value::{Operands, Written, facet_column},
 };
 use crate::{
@@ -27,19 +25,19 @@ const MAX_ALL_HOPS: usize = 32;
 /// How deep `and`, `or` and `not` nest.
 const MAX_NESTING: usize = 8;
 
-/// The collections that a filter may lead into, whoever asks.
-pub(crate) fn collections_crossed<'a>(
+/// The collections that each path of a filter leads into, in their order.
+pub(crate) fn crossings<'a>(
     registry: &'a Registry,
     collection: &'a Collection,
     filters: &'a [RawCondition],
-) -> BTreeSet<&'a str> {
-    let mut found = BTreeSet::new();
+) -> Vec<Crossing<'a>> {
+    let mut found = Vec::new();
     let mut left: Vec<&RawCondition> = filters.iter().collect();
     while let Some(condition) = left.pop() {
         match condition {
             RawCondition::All(inner) | RawCondition::Any(inner) => left.extend(inner),
             RawCondition::Not(inner) => left.push(inner),
-            RawCondition::Test { path, .. } => crossed(registry, collection, path, &mut found),
+            RawCondition::Test { path, .. } => found.push(Crossing::of(registry, collection, path)),
         }
     }
     found
@@ -110,7 +108,6 @@ impl Typing<'_> {
             .ok_or_else(|| wrong(format!("has an unknown operator; there are {}", Operator::names())))?;
         let operands = Operands { operand, pointer };
         let is_negative = operator.is_negative(&operands)?;
-        // What a reference leads to may be seen as the head or as the public row.
         let state = if hops.is_empty() { self.state } else { seen_as(self.state) };
         let collection = hops.last().map_or(self.collection, |it| it.collection);
         let condition = match named {
@@ -147,14 +144,6 @@ impl Typing<'_> {
             state: self.state,
             condition: Box::new(condition),
         })
-    }
-}
-
-/// The state whose keys the other end of a reference has.
-fn seen_as(state: State) -> State {
-    match state {
-        State::Published => State::Published,
-        State::Draft | State::Trashed => State::Draft,
     }
 }
 

@@ -77,6 +77,8 @@ pub(crate) fn place<'a>(
 ) -> Result<Place<'a>, NoPlace> {
     let (mut collection, mut rest, mut hops) = (collection, path, Vec::new());
     loop {
+        // What a reference leads to may be seen as the head or as the public row.
+        let state = if hops.is_empty() { state } else { seen_as(state) };
         match step(collection, rest, state).ok_or(NoPlace::Unknown)? {
             Step::Ends(named) => return Ok(Place { hops, named }),
             Step::Refers { field, is_many, to, rest: behind } => {
@@ -94,22 +96,43 @@ pub(crate) fn place<'a>(
     }
 }
 
-/// The other collections that a path may lead through, whoever asks.
-pub(crate) fn crossed<'a>(
+/// The state whose keys the other end of a reference has.
+pub(crate) fn seen_as(state: State) -> State {
+    match state {
+        State::Published => State::Published,
+        State::Draft | State::Trashed => State::Draft,
+    }
+}
+
+/// The other collections that a path leads into, one after the other. Whoever may not know of one
+/// goes no further.
+pub(crate) struct Crossing<'a> {
     registry: &'a Registry,
     collection: &'a Collection,
-    path: &'a str,
-    found: &mut BTreeSet<&'a str>,
-) {
-    let (mut collection, mut rest) = (collection, path);
-    // One more than may be followed: what is beyond looks the same, wherever it would lead.
-    for _ in 0..=MAX_HOPS {
-        let Some(Step::Refers { to, rest: behind, .. }) = step(collection, rest, State::Published) else {
-            return;
+    rest: &'a str,
+    /// One more than may be followed: what is beyond looks the same, wherever it would lead.
+    left: usize,
+}
+
+impl<'a> Crossing<'a> {
+    pub(crate) fn of(registry: &'a Registry, collection: &'a Collection, path: &'a str) -> Self {
+        Self { registry, collection, rest: path, left: MAX_HOPS + 1 }
+    }
+}
+
+impl<'a> Iterator for Crossing<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.left = self.left.checked_sub(1)?;
+        let Step::Refers { to, rest, .. } = step(self.collection, self.rest, State::Published)? else {
+            return None;
         };
-        found.insert(to);
-        let Some(target) = registry.collection(to) else { return };
-        (collection, rest) = (target, behind);
+        match self.registry.collection(to) {
+            Some(target) => (self.collection, self.rest) = (target, rest),
+            None => self.left = 0,
+        }
+        Some(to)
     }
 }
 

@@ -17,7 +17,6 @@ use crate::{
     document::{COLUMN_COUNT, COLUMNS, Document, Scope},
     error::{DocumentError, Result},
     physical::State,
-    query::MAX_LIMIT,
     selection::{Branch, Hole, Selection, Template},
     sql::{Base, Builder, Rights},
     texts,
@@ -29,12 +28,13 @@ pub const MAX_POPULATED: usize = 5_000;
 /// How many bytes an answer with populated references has at most.
 pub const MAX_POPULATED_BYTES: usize = 16 << 20;
 
-/// How many documents are looked up without being weighed: as many as a list has at most.
-const MAX_UNWEIGHED: usize = MAX_LIMIT as usize;
+/// How many documents a level looks up without weighing them: few, for which it costs more than it
+/// spares.
+const MAX_UNWEIGHED: usize = 10;
 
-/// How many bytes the contents of the documents of a level have at most, where they are weighed:
+/// How many bytes the contents of all documents that are looked up for one answer have at most:
 /// little of each may be shown, and all of it is read.
-const MAX_HELD_BYTES: i64 = 32 << 20;
+const MAX_HELD_BYTES: usize = 32 << 20;
 
 /// Documents, with those that they refer to.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl DocumentRepository {
         while !level.is_empty() {
             let wanted = gathering.wanted(&level)?;
             if !wanted.is_empty() {
-                let rows = session.query(&targets(scope, state, &viewer, &wanted)).await?;
+                let rows = session.query(&targets(scope, state, &viewer, &wanted, gathering.room())).await?;
                 self.learn(&mut gathering, wanted, rows)?;
             }
             level = gathering.descend(level)?;
@@ -149,16 +149,14 @@ impl DocumentRepository {
         gathering.known.extend(wanted.into_iter().map(|id| (id, None)));
         for row in rows.iter_mut() {
             if row.as_row().value(0)?.is_null() {
-                let what = format!("what it refers to has more than {} MiB", MAX_HELD_BYTES >> 20);
-                return Err(DocumentError::TooMuchToPopulate { what });
+                return Err(too_much_held());
             }
             // A collection that is no more has no documents to show.
             let Some(collection) = self.registry.collection(row.as_row().text(COLUMN_COUNT)?) else {
                 continue;
             };
             let document = Document::take(collection, row)?;
-            gathering.known.insert(document.id.clone(), Some(gathering.documents.len()));
-            gathering.documents.push(document);
+            gathering.hold(document)?;
         }
         Ok(())
     }
@@ -177,9 +175,9 @@ struct Viewer {
 /// The documents of these ids that the caller sees, of any collection: in one statement. The
 /// collection is the column after [`COLUMNS`].
 ///
-/// Many documents are weighed first, by the lengths in their rows' headers. If they are too much to
-/// be held at once, there is one row and it has no id.
-fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String]) -> Statement {
+/// Many documents are weighed first, by the lengths in their rows' headers. If there is not that much
+/// `room` for them, in bytes, there is one row and it has no id.
+fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String], room: usize) -> Statement {
     let is_weighed = ids.len() > MAX_UNWEIGHED;
     let text = texts::targets(state, is_weighed);
     let mut sql = Builder::again(text);
@@ -206,7 +204,11 @@ fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String]) -> Stat
         })
     });
     let terms: Vec<String> = terms.collect();
+    let mut bound = String::new();
     if is_weighed {
+        bound = sql.aside(|sql| {
+            sql.bind(i64::try_from(room).unwrap_or(i64::MAX));
+        });
         sql.push("WITH weight (bytes) AS MATERIALIZED (SELECT total(bytes) FROM (");
         for (at, term) in terms.iter().enumerate() {
             sql.push(if at > 0 { " UNION ALL " } else { "" });
@@ -218,12 +220,12 @@ fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String]) -> Stat
         sql.push(if at > 0 { " UNION ALL " } else { "" });
         sql.push("SELECT ").push(COLUMNS).push(", d.type_id AS type_id").push(term);
         if is_weighed {
-            sql.push(" AND (SELECT bytes FROM weight) <= ").push_number(MAX_HELD_BYTES);
+            sql.push(" AND (SELECT bytes FROM weight) <= ").push(&bound);
         }
     }
     if is_weighed {
         sql.push(" UNION ALL SELECT ").push(&"NULL, ".repeat(COLUMN_COUNT)).push("NULL FROM weight");
-        sql.push(" WHERE bytes > ").push_number(MAX_HELD_BYTES);
+        sql.push(" WHERE bytes > ").push(&bound);
     }
     sql.finish_in(text)
 }
@@ -239,6 +241,8 @@ struct Gathering<'s> {
     /// Where the cut of a document for a branch is.
     cut_at: HashMap<(Branch, usize), usize>,
     looked_up: usize,
+    /// Of the contents of what was looked up.
+    held: usize,
     bytes: usize,
 }
 
@@ -251,11 +255,29 @@ impl<'s> Gathering<'s> {
         let (mut known, cut_at) = (HashMap::with_capacity(roots * 2), HashMap::with_capacity(roots * 2));
         known.extend(documents.iter().enumerate().map(|(at, it)| (it.id.clone(), shown(at))));
         let cuts = Vec::with_capacity(roots * 2);
-        let mut gathering = Self { selection, documents, cuts, roots, known, cut_at, looked_up: 0, bytes: 0 };
+        let (looked_up, held, bytes) = (0, 0, 0);
+        let mut gathering = Self { selection, documents, cuts, roots, known, cut_at, looked_up, held, bytes };
         for document in 0..roots {
             gathering.cut(document, Selection::ROOT, Vec::new())?;
         }
         Ok(gathering)
+    }
+
+    /// How many bytes there may still be of what is looked up.
+    fn room(&self) -> usize {
+        MAX_HELD_BYTES - self.held
+    }
+
+    /// Keeps a document that was looked up.
+    fn hold(&mut self, document: Document) -> Result<()> {
+        // Few documents are not weighed before.
+        if document.fields.len() > self.room() {
+            return Err(too_much_held());
+        }
+        self.held += document.fields.len();
+        self.known.insert(document.id.clone(), Some(self.documents.len()));
+        self.documents.push(document);
+        Ok(())
     }
 
     /// The ids that a level refers to and that were not looked for yet.
@@ -324,6 +346,11 @@ impl<'s> Gathering<'s> {
 
 fn too_many_documents() -> DocumentError {
     let what = format!("it refers to more than {MAX_POPULATED} documents");
+    DocumentError::TooMuchToPopulate { what }
+}
+
+fn too_much_held() -> DocumentError {
+    let what = format!("what it refers to has more than {} MiB", MAX_HELD_BYTES >> 20);
     DocumentError::TooMuchToPopulate { what }
 }
 

@@ -4,7 +4,11 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
-use stratus_document::{Count, DocumentError, Input, ListParams, Operand, Precondition, RawCondition};
+use stratus_access::{Action, Principal};
+use stratus_document::{
+    CollectionDefinition, Count, DocumentError, FieldDefinition, Input, ListParams, Operand, Precondition,
+    RawCondition, Strength,
+};
 
 use crate::{
     fixture::{World, compare, fields},
@@ -107,6 +111,45 @@ async fn a_statement_depends_on_the_shape_of_a_query_alone() {
         texts.insert(ask(words, "2.5").await);
     }
     assert_eq!(texts.len(), 1, "{texts:#?}");
+}
+
+/// Nobody is asked about what is behind a collection that the caller may not know of.
+#[tokio::test]
+async fn paths_end_at_the_first_closed_collection() {
+    let closed = |name: &str, to: &str| {
+        CollectionDefinition::new(name).field("next", FieldDefinition::reference(to, Strength::Weak))
+    };
+    let open = closed("open", "first").allow(Principal::Public, [Action::Read]);
+    let chain =
+        vec![open, closed("first", "second"), closed("second", "third"), closed("third", "first")];
+    let world = World::of(chain).await;
+    for path in ["next.next.next.id", "next.next.next.next.next.next.id", "next.id"] {
+        let params = ListParams { filters: vec![compare(path, "exists", "true")], ..ListParams::default() };
+        world.database.reset();
+        let refused = world.list(&world.public(), "open", &params).await;
+        assert!(matches!(refused, Err(DocumentError::BadParameter { .. })), "{refused:?}");
+        assert_eq!(world.database.counts().round_trips, 1, "{path}");
+    }
+}
+
+/// A time behind a dot is that of a document which is in no trash.
+#[tokio::test]
+async fn what_is_in_the_trash_refers_to_what_is_not() {
+    let world = world().await;
+    let person = world.create("people", &fields(json!({ "name": "p" }))).await.document.id;
+    let id = thing(&world, json!({ "kin": [person], "maker": person })).await;
+    world.service.trash(&world.admin(), "things", &id, &Precondition::Any).await.expect("the trash");
+    for path in ["kin.updatedAt", "maker.updatedAt", "updatedAt", "kin.createdAt"] {
+        for (operator, value, expected) in [("gt", "1999-12-31T00:00:00Z", 1), ("exists", "false", 0)] {
+            let params = ListParams {
+                filters: vec![compare(path, operator, value)],
+                state: Some("trashed".into()),
+                ..ListParams::default()
+            };
+            let page = world.list(&world.admin(), "things", &params).await.expect("a page");
+            assert_eq!(page.documents.len(), expected, "{path} {operator}");
+        }
+    }
 }
 
 /// Lists are sets: what is in them twice, or spelt otherwise, is in them once.

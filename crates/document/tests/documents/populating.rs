@@ -327,6 +327,39 @@ async fn many_documents_are_weighed_before_they_are_read() {
     assert_eq!(nothing, 3);
 }
 
+/// All levels share what may be held, and few documents may be many bytes too.
+#[tokio::test]
+async fn the_levels_of_an_answer_are_weighed_together() {
+    let world = World::of(links()).await;
+    for (levels, count, bytes) in [(2, 60, 300_000), (4, 10, 900_000)] {
+        let (long, mut below) = ("x".repeat(bytes), Vec::new());
+        for _ in 0..levels {
+            let mut level = Vec::new();
+            for n in 0..count {
+                // The first of a level refers to the next one.
+                let all = if n == 0 { std::mem::take(&mut below) } else { Vec::new() };
+                level.push(link(&world, "links", json!({ "name": long, "all": all })).await);
+            }
+            below = level;
+        }
+        let root = link(&world, "links", json!({ "all": below })).await;
+        let populate = async |depth: usize| {
+            let collection = world.repository().registry().collection("links").expect("links");
+            let (mut chosen, mut branch) = (Selection::of(collection), Selection::ROOT);
+            for _ in 0..depth {
+                branch = chosen.follow(branch, "all", collection).expect("a reference");
+            }
+            chosen.show(branch, "next").expect("a field");
+            let reading = world.repository().reading(&world.public());
+            let document = reading.get("links", &root, &View::default()).await.expect("a link");
+            reading.populate(vec![document], State::Published, &chosen).await.map(drop)
+        };
+        assert!(populate(levels - 1).await.is_ok());
+        let refused = populate(levels).await;
+        assert!(matches!(refused, Err(DocumentError::TooMuchToPopulate { .. })), "{refused:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_target_is_of_the_collection_and_the_tenant() {
     let world = World::of(links()).await;

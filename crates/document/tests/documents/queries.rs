@@ -168,6 +168,7 @@ fn argument(field: &'static str) -> BoxedStrategy<Val> {
         "size" => (-3..5_i32).prop_map(|it| Val::Number(f64::from(it) / 2.0)).boxed(),
         "rank" => (-1..4_i32).prop_map(|it| Val::Number(f64::from(it))).boxed(),
         "good" => any::<bool>().prop_map(Val::Flag).boxed(),
+        "updatedAt" => text(vec!["1999-12-31T00:00:00Z", "2999-12-31T00:00:00Z"]),
         _ => (0..13_usize).prop_map(Val::Document).boxed(),
     }
 }
@@ -180,15 +181,16 @@ fn operators(field: &str) -> Vec<&'static str> {
     match field {
         "name" => [&SAME[..], &ORDERED, &PARTS].concat(),
         "tags" => [&SAME[..], &ORDERED, &PARTS, &MANY].concat(),
-        "day" | "size" | "rank" => [&SAME[..], &ORDERED].concat(),
+        "day" | "size" | "rank" | "updatedAt" => [&SAME[..], &ORDERED].concat(),
         "kin" => [&SAME[..], &MANY].concat(),
         _ => SAME.to_vec(),
     }
 }
 
 fn leaf() -> impl Strategy<Value = Filter> {
-    let fields =
-        select(vec!["name", "name", "size", "good", "day", "tags", "tags", "rank", "kin", "boss", "maker"]);
+    let fields = select(vec![
+        "name", "name", "size", "good", "day", "tags", "tags", "rank", "kin", "boss", "maker", "updatedAt",
+    ]);
     let hops = prop_oneof![
         3 => Just(Vec::new()),
         2 => prop::collection::vec(select(vec!["kin", "boss", "maker"]), 1..4),
@@ -294,6 +296,8 @@ impl Content {
             "rank" => self.rank.iter().map(|it| Val::Number(f64::from(*it))).collect(),
             "good" => self.good.iter().map(|it| Val::Flag(*it)).collect(),
             "tags" => self.tags.iter().map(text).collect(),
+            // Between all that it is compared with.
+            "updatedAt" => vec![text(&"2026")],
             "kin" => {
                 let mut found: Vec<Val> = Vec::new();
                 for it in self.kin.iter().map(|it| to(it, "people")) {
