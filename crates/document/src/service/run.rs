@@ -296,7 +296,8 @@ impl Plan<'_> {
     }
 }
 
-/// Each document is written once, and what a translation joins by none of the others.
+/// Each document is written once, and what a translation joins by none of the others. What is copied
+/// is what the look saw, so nothing before may write it.
 fn refuse_repeated(operations: &[Operation<'_>]) -> Result<(), Failed> {
     let original = |operation: &Operation<'_>| match operation.input().map(|it| &it.translation_of) {
         Some(Member::Value(id)) => Some(id.clone()),
@@ -304,9 +305,9 @@ fn refuse_repeated(operations: &[Operation<'_>]) -> Result<(), Failed> {
     };
     for (at, operation) in operations.iter().enumerate() {
         let is_repeated = operations[..at].iter().any(|earlier| {
-            let (written, joined) = (operation.written(), original(operation));
-            let is_written = written.is_some()
-                && (written == earlier.written() || written == original(earlier).as_deref());
+            let (named, joined) = (operation.named(), original(operation));
+            let is_written =
+                named.is_some() && (named == earlier.written() || named == original(earlier).as_deref());
             is_written || (joined.is_some() && joined.as_deref() == earlier.written())
         });
         if is_repeated {
