@@ -176,6 +176,8 @@ async fn the_first_operation_that_fails_is_told() {
             (409, "repeated_document"),
             "",
         ),
+        // What it would copy is no longer what was looked at.
+        (step("duplicate", &one), (409, "repeated_document"), ""),
     ];
     for (failing, refusal, pointer) in cases {
         // Wherever it stands, whatever else would have been done, and whatever fails behind it.
@@ -189,6 +191,24 @@ async fn the_first_operation_that_fails_is_told() {
     app.post("On engines", &author).await;
     let trash = json!({"op": "trash", "collection": "authors", "id": author});
     check_refused(&app, &[made("new"), trash], (409, "referenced"), (1, "")).await;
+}
+
+#[tokio::test]
+async fn what_is_copied_is_written_by_nothing_before() {
+    let (app, _, [one, two, ..]) = world().await;
+    let step = |op: &str, id: &str| json!({"op": op, "collection": "pages", "id": id});
+    let copy = step("duplicate", &one);
+    let repeated = (409, "repeated_document");
+    for op in ["trash", "erase", "publish"] {
+        check_refused(&app, &[step(op, &one), copy.clone()], repeated, (1, "")).await;
+    }
+    // Its group may begin with a translation, and that is a write.
+    let translation = json!({"op": "create", "collection": "pages",
+        "document": {"locale": "pl", "translationOf": &one, "fields": {}}});
+    check_refused(&app, &[translation, copy.clone()], repeated, (1, "")).await;
+    // The other order is what it says, and a document may be copied twice.
+    let answer = app.ask(batch(&[copy.clone(), copy, step("duplicate", &two), step("erase", &one)])).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test]
@@ -282,8 +302,26 @@ async fn a_batch_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_batch_holds_so_much_at_most() {
+    let (app, author, _) = world().await;
+    let body = "b".repeat(900_000);
+    let mut restored = Vec::new();
+    for at in 0..10 {
+        let document = json!({"fields": {"title": format!("t{at}"), "body": body, "author": author}});
+        let id = app.make("posts", document).await;
+        restored.push(json!({"op": "restore", "collection": "posts", "id": id, "ifMatch": "*", "version": 1}));
+        let small = json!({"fields": {"body": "small"}});
+        app.done(patch(&format!("/api/posts/{id}"), "*", small)).await;
+    }
+    // Each is seen and written: nine of them pass what the tenth does not.
+    check_refused(&app, &restored, (413, "payload_too_large"), (9, "")).await;
+    let answer = app.ask(batch(&restored[..9])).await;
+    assert_eq!(answer.status, 200, "{}", answer.status);
+}
+
+#[tokio::test]
 async fn what_is_made_before_is_referred_to_by_its_name() {
-    let (app, _, [one, ..]) = world().await;
+    let (app, _, [one, two, ..]) = world().await;
     let named = |name: &str, collection: &str, document: Value| json!({"op": "create", "collection": collection, "ref": name, "document": document});
     let written = |author: &str| json!({"op": "create", "collection": "posts", "document": {"fields": {"title": "$ada", "body": "$ada", "author": author}}});
     let operations = [
@@ -292,7 +330,7 @@ async fn what_is_made_before_is_referred_to_by_its_name() {
         named("top", "pages", json!({"fields": {"title": "top"}})),
         json!({"op": "create", "collection": "pages", "document": {"parent": "$top", "fields": {}}}),
         json!({"op": "patch", "collection": "pages", "id": one, "ifMatch": "*", "document": {"parent": "$top"}}),
-        json!({"op": "duplicate", "collection": "pages", "id": one, "ref": "copy", "document": {"parent": "$top", "slug": "copy"}}),
+        json!({"op": "duplicate", "collection": "pages", "id": two, "ref": "copy", "document": {"parent": "$top", "slug": "copy"}}),
     ];
     let asked = || batch(&operations).with("idempotency-key", "k");
     let answer = app.ask(asked()).await;

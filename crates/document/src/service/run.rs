@@ -3,7 +3,7 @@
 //! A single write is a batch of one. What a look showed is guarded, so whatever gets in between
 //! undoes the whole batch, and it is looked at and prepared again.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use stratus_access::Action;
 use stratus_storage::{Consistency, Rows, Statement, parse_uuid};
@@ -23,6 +23,10 @@ use crate::{
     document::Scope,
     error::{DocumentError, Result},
 };
+
+/// How many bytes a batch may hold at once: the rows that its look finds, and the parameters of its
+/// statements. A few words can ask for a hundred large documents.
+const MAX_HELD: usize = 16 << 20;
 
 /// An operation, and the collection that it is in.
 struct Plan<'a> {
@@ -173,21 +177,39 @@ impl DocumentsService {
     /// Fails unless the caller may still do what was done under their key. What is erased since is
     /// no one's.
     async fn require_rights(&self, scope: &Scope, plans: &[Plan<'_>], looked: &Looked) -> Result<(), Failed> {
+        let is_unseen = |range: &Range<usize>| looked.rows[range.clone()].iter().take(2).all(Rows::is_empty);
+        let named = plans.iter().zip(&looked.ranges);
+        let unseen = named.filter_map(|(plan, range)| plan.operation.named().filter(|_| is_unseen(range)));
+        let unseen: Vec<_> = unseen.map(str::to_owned).collect();
+        let hidden = if unseen.is_empty() { BTreeSet::new() } else { self.existing(scope, &unseen).await? };
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let Plan { operation, collection } = plan;
             let Some(id) = operation.named() else { continue };
             let rows = &looked.rows[range.clone()];
-            if rows.iter().take(2).all(Rows::is_empty) && !self.exists(scope, id).await? {
+            if is_unseen(range) && !hidden.contains(id) {
                 continue;
             }
             let seen = match operation.change {
                 Change::Duplicate { .. } => self.source(scope, collection, id, rows).await.map(drop),
-                _ => self.seen(scope, collection, id, operation.needs(), rows).await.map(drop),
+                _ => self.seen_again(scope, plan, id, rows).await,
             };
             match seen {
                 Ok(()) | Err(DocumentError::Trashed) => {}
                 Err(error) => return Err(Failed { at: Some(at), error }),
             }
+        }
+        Ok(())
+    }
+
+    /// What was written once, as it is seen now. Only callers who may recover it are told of what is in
+    /// the trash, but for those who may put it there.
+    async fn seen_again(&self, scope: &Scope, plan: &Plan<'_>, id: &str, rows: &[Rows]) -> Result<()> {
+        let Plan { operation, collection } = plan;
+        let current = self.seen(scope, collection, id, operation.needs(), rows).await?;
+        let is_of_trash =
+            matches!(operation.change, Change::Step { step: Step::Trash | Step::Recover | Step::Erase, .. });
+        if !is_of_trash {
+            self.require_live(scope, collection, current).await?;
         }
         Ok(())
     }
@@ -201,10 +223,18 @@ impl DocumentsService {
         looked: &Looked,
     ) -> (Vec<Prepared<'a>>, Option<Failed>) {
         let mut prepared = Vec::with_capacity(plans.len());
-        let (mut begun, mut names) = (Begun::default(), Names::default());
+        let (mut begun, mut names, mut held) = (Begun::default(), Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
-            match self.prepare(scope, plan, rows, &mut begun, &names).await {
+            let next = match held.add(rows.iter().map(Rows::size)) {
+                Ok(()) => self.prepare(scope, plan, rows, &mut begun, &names).await,
+                Err(error) => Err(error),
+            };
+            let next = next.and_then(|it| {
+                held.add(it.statements.iter().map(Statement::size))?;
+                Ok(it)
+            });
+            match next {
                 Ok(next) => {
                     if let Some(name) = plan.operation.name.filter(|_| plan.operation.written().is_none()) {
                         names.add(name, &next.subject.id);
@@ -262,6 +292,23 @@ impl DocumentsService {
     }
 }
 
+/// The bytes that a batch holds so far.
+#[derive(Debug, Default)]
+struct Held(usize);
+
+impl Held {
+    fn add(&mut self, sizes: impl Iterator<Item = usize>) -> Result<()> {
+        self.0 += sizes.sum::<usize>();
+        if self.0 > MAX_HELD {
+            let what = format!(
+                "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes"
+            );
+            return Err(DocumentError::TooLarge { what });
+        }
+        Ok(())
+    }
+}
+
 impl Operation<'_> {
     /// The rights to the document that it asks for.
     fn needs(&self) -> Needs<'static> {
@@ -296,7 +343,8 @@ impl Plan<'_> {
     }
 }
 
-/// Each document is written once, and what a translation joins by none of the others.
+/// Each document is written once, and what a translation joins by none of the others. What is copied
+/// is what the look saw, so nothing before may write it.
 fn refuse_repeated(operations: &[Operation<'_>]) -> Result<(), Failed> {
     let original = |operation: &Operation<'_>| match operation.input().map(|it| &it.translation_of) {
         Some(Member::Value(id)) => Some(id.clone()),
@@ -304,9 +352,9 @@ fn refuse_repeated(operations: &[Operation<'_>]) -> Result<(), Failed> {
     };
     for (at, operation) in operations.iter().enumerate() {
         let is_repeated = operations[..at].iter().any(|earlier| {
-            let (written, joined) = (operation.written(), original(operation));
-            let is_written = written.is_some()
-                && (written == earlier.written() || written == original(earlier).as_deref());
+            let (named, joined) = (operation.named(), original(operation));
+            let is_written =
+                named.is_some() && (named == earlier.written() || named == original(earlier).as_deref());
             is_written || (joined.is_some() && joined.as_deref() == earlier.written())
         });
         if is_repeated {

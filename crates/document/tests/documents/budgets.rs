@@ -106,6 +106,26 @@ async fn a_write_under_a_key_takes_two_round_trips_and_one_to_be_repeated() {
 }
 
 #[tokio::test]
+async fn to_repeat_a_batch_of_erasures_takes_two_round_trips() {
+    let world = World::demo().await;
+    let any = Precondition::Any;
+    let answer = |_: &[Outcome]| Some(Answer { status: 200, headers: String::new(), body: "{}".to_owned() });
+    let keyed = Keyed { key: "k", request: "the same", answer: &answer };
+    let mut ids = Vec::new();
+    for name in ["Ada", "Eve", "Joe", "Max", "Zoe"] {
+        ids.push(world.author(name).await);
+    }
+    let erase = |id| Change::Step { id, precondition: &any, step: Step::Erase };
+    let operations: Vec<_> = ids.iter().map(|id| Operation::new("authors", erase(id))).collect();
+    for is_repeated in [false, true] {
+        world.database.reset();
+        let done = world.service.write(&world.admin(), &operations, Some(&keyed)).await.expect("a write");
+        assert_eq!(matches!(done, Done::Before { .. }), is_repeated);
+        assert_eq!(world.database.counts().round_trips, 2);
+    }
+}
+
+#[tokio::test]
 async fn work_does_not_grow_with_the_collection() {
     let world = World::demo().await;
     let author = world.author("Ada").await;
@@ -358,6 +378,22 @@ async fn no_plan_of_a_filter_scans_or_sorts() {
     recorded.sort_by(|a, b| a.sql.cmp(&b.sql));
     recorded.dedup_by(|a, b| a.sql == b.sql);
     check_plans(&world, recorded).await;
+}
+
+#[tokio::test]
+async fn no_erasure_walks_what_others_have_kept() {
+    let world = World::demo().await;
+    let id = world.author("Ada").await;
+    world.recording.take();
+    world.service.erase(&world.admin(), "authors", &id, &Precondition::Any).await.expect("an erasure");
+    let recorded = world.recording.take();
+    let forget = recorded.into_iter().find(|it| it.sql.starts_with("UPDATE idempotency_keys")).expect("a look");
+    let explain = Statement::new(format!("EXPLAIN QUERY PLAN {}", &*forget.sql), forget.params);
+    let plan = world.database.session(Consistency::Any).query(&explain).await.expect("a plan");
+    let steps: Vec<_> = plan.iter().map(|row| row.text(3).expect("a step").to_owned()).collect();
+    let seeks = steps.iter().any(|it| it.contains("idempotency_keys USING INTEGER PRIMARY KEY"));
+    assert!(seeks, "{steps:?}");
+    assert!(steps.iter().all(|it| !it.starts_with("SCAN")), "{steps:?}");
 }
 
 /// The demo, and a post that has facets of its own and refers to others.
