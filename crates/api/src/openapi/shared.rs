@@ -323,7 +323,7 @@ const IF_ANY: &str = ".if-any";
 /// The headers of answers: those that are there, and those that may be.
 pub(super) fn headers() -> Map<String, Value> {
     let text = json!({ "type": "string" });
-    let tag = json!({ "type": "string", "pattern": "^\"[!-~]+\"$" });
+    let tag = json!({ "type": "string", "pattern": "^(W/)?\"[!-~]+\"$" });
     let (always, maybe, both) = (&[true][..], &[false][..], &[true, false][..]);
     let all = [
         ("ETag", always, tag, "What `If-Match` and `If-None-Match` take."),
