@@ -24,6 +24,11 @@ impl Rows {
         self.work
     }
 
+    /// How many bytes its cells take up, about: see [`Value::size`].
+    pub fn size(&self) -> usize {
+        self.cells.iter().map(Value::size).sum()
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.cells.len().checked_div(self.width).unwrap_or(0)

@@ -72,6 +72,11 @@ impl Statement {
     pub fn bare(sql: impl Into<Sql>) -> Self {
         Self::new(sql, Vec::new())
     }
+
+    /// How many bytes its parameters take up, about: see [`Value::size`].
+    pub fn size(&self) -> usize {
+        self.params.iter().map(Value::size).sum()
+    }
 }
 
 /// Refuses SQL that would break the atomicity of batches sharing one transaction.

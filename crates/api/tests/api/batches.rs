@@ -302,6 +302,24 @@ async fn a_batch_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_batch_holds_so_much_at_most() {
+    let (app, author, _) = world().await;
+    let body = "b".repeat(900_000);
+    let mut restored = Vec::new();
+    for at in 0..10 {
+        let document = json!({"fields": {"title": format!("t{at}"), "body": body, "author": author}});
+        let id = app.make("posts", document).await;
+        restored.push(json!({"op": "restore", "collection": "posts", "id": id, "ifMatch": "*", "version": 1}));
+        let small = json!({"fields": {"body": "small"}});
+        app.done(patch(&format!("/api/posts/{id}"), "*", small)).await;
+    }
+    // Each is seen and written: nine of them pass what the tenth does not.
+    check_refused(&app, &restored, (413, "row_too_large"), (9, "")).await;
+    let answer = app.ask(batch(&restored[..9])).await;
+    assert_eq!(answer.status, 200, "{}", answer.status);
+}
+
+#[tokio::test]
 async fn what_is_made_before_is_referred_to_by_its_name() {
     let (app, _, [one, two, ..]) = world().await;
     let named = |name: &str, collection: &str, document: Value| json!({"op": "create", "collection": collection, "ref": name, "document": document});

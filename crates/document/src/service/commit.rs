@@ -69,11 +69,11 @@ impl DocumentsService {
         let found: Vec<_> = prepared.iter().filter_map(|it| Some(it.slug_of.as_ref()?.0.clone())).collect();
         let keeping = keyed.map(|it| self.keep_all(scope, it, last.as_ref(), &prepared, &found));
         let receipt = receipt(last.as_ref(), &found, keeping.as_ref());
-        let batch = Batch::of(&mut prepared, keeping);
+        let mut batch = Batch::of(&mut prepared, keeping);
         let session = self.database.session(Consistency::Primary);
         let committed = match commit(&*self.database, &*session, &batch.statements, &receipt).await {
             Ok(committed) => committed,
-            Err(error) => return Err(self.failure(error, &batch, &prepared).await),
+            Err(error) => return Err(self.failure(error, &mut batch, &prepared).await),
         };
         let seq = name_slugs(&mut prepared, &batch, &committed).map_err(|it| Failure::Failed(it.into()))?;
         let bookmark = last.is_some().then(|| Bookmark::new(seq.unsigned_abs(), session.bookmark()));
@@ -107,16 +107,16 @@ impl DocumentsService {
         if earlier.is_empty() || matches!(failed.error, DocumentError::Storage(_)) {
             return Failure::Failed(failed);
         }
-        let batch = Batch::of(&mut earlier, None);
-        match self.rehearse(&batch, earlier.len()).await {
+        let mut batch = Batch::of(&mut earlier, None);
+        match self.rehearse(&mut batch, earlier.len()).await {
             Ok(None) => Failure::Failed(failed),
-            Ok(Some(error)) => self.failure(error, &batch, &earlier).await,
+            Ok(Some(error)) => self.failure(error, &mut batch, &earlier).await,
             Err(error) => Failure::Failed(error.into()),
         }
     }
 
     /// What it means that a batch has failed.
-    async fn failure(&self, error: StorageError, batch: &Batch, prepared: &[Prepared<'_>]) -> Failure {
+    async fn failure(&self, error: StorageError, batch: &mut Batch, prepared: &[Prepared<'_>]) -> Failure {
         if kept::is_taken(&error) {
             return Failure::Overtaken;
         }
@@ -145,7 +145,10 @@ impl DocumentsService {
 
     /// The first write of a batch that fails, and how. Halves: a failure doesn't tell where it
     /// happened, and a batch that ends in a guard which always fails is never committed.
-    async fn first_failing(&self, batch: &Batch) -> Result<Option<(usize, StorageError)>, StorageError> {
+    async fn first_failing(
+        &self,
+        batch: &mut Batch,
+    ) -> Result<Option<(usize, StorageError)>, StorageError> {
         let (mut passing, mut failing) = (0, batch.ends.len());
         let mut found = None;
         while passing + 1 < failing {
@@ -165,11 +168,18 @@ impl DocumentsService {
     }
 
     /// How the first so many writes of a batch fail, if they do. Nothing of them stays.
-    async fn rehearse(&self, batch: &Batch, count: usize) -> Result<Option<StorageError>, StorageError> {
-        let end = count.checked_sub(1).and_then(|at| batch.ends.get(at)).copied().unwrap_or(batch.start);
-        let mut statements = batch.statements[batch.start..end].to_vec();
-        statements.push(Statement::bare(REHEARSAL));
-        match self.database.session(Consistency::Primary).batch(&statements).await {
+    async fn rehearse(
+        &self,
+        batch: &mut Batch,
+        count: usize,
+    ) -> Result<Option<StorageError>, StorageError> {
+        let end = batch.start_of(count);
+        // Among them for as long as it takes: a copy of the others would be as large as they are.
+        batch.statements.insert(end, Statement::bare(REHEARSAL));
+        let rehearsed = &batch.statements[batch.start..=end];
+        let answer = self.database.session(Consistency::Primary).batch(rehearsed).await;
+        batch.statements.remove(end);
+        match answer {
             Err(StorageError::Guard { guard }) if guard == PASSED => Ok(None),
             Err(
                 error @ (StorageError::Guard { .. }

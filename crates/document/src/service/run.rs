@@ -24,6 +24,10 @@ use crate::{
     error::{DocumentError, Result},
 };
 
+/// How many bytes a batch may hold at once: the rows that its look finds, and the parameters of its
+/// statements. A few words can ask for a hundred large documents.
+const MAX_HELD: usize = 16 << 20;
+
 /// An operation, and the collection that it is in.
 struct Plan<'a> {
     operation: &'a Operation<'a>,
@@ -201,10 +205,18 @@ impl DocumentsService {
         looked: &Looked,
     ) -> (Vec<Prepared<'a>>, Option<Failed>) {
         let mut prepared = Vec::with_capacity(plans.len());
-        let (mut begun, mut names) = (Begun::default(), Names::default());
+        let (mut begun, mut names, mut held) = (Begun::default(), Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
-            match self.prepare(scope, plan, rows, &mut begun, &names).await {
+            let next = match held.add(rows.iter().map(Rows::size)) {
+                Ok(()) => self.prepare(scope, plan, rows, &mut begun, &names).await,
+                Err(error) => Err(error),
+            };
+            let next = next.and_then(|it| {
+                held.add(it.statements.iter().map(Statement::size))?;
+                Ok(it)
+            });
+            match next {
                 Ok(next) => {
                     if let Some(name) = plan.operation.name.filter(|_| plan.operation.written().is_none()) {
                         names.add(name, &next.subject.id);
@@ -259,6 +271,23 @@ impl DocumentsService {
                 self.save_root(scope, collection, &current, change, also, original)
             }
         }
+    }
+}
+
+/// The bytes that a batch holds so far.
+#[derive(Debug, Default)]
+struct Held(usize);
+
+impl Held {
+    fn add(&mut self, sizes: impl Iterator<Item = usize>) -> Result<()> {
+        self.0 += sizes.sum::<usize>();
+        if self.0 > MAX_HELD {
+            let what = format!(
+                "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes"
+            );
+            return Err(DocumentError::TooLarge { what });
+        }
+        Ok(())
     }
 }
 
