@@ -36,9 +36,10 @@ const KEEP_DOCUMENTS: &str = "INSERT INTO idempotency_documents (root_id, key_id
 const RECEIPT: &str = "SELECT NULL AS seq, k.slugs AS slugs FROM idempotency_keys AS k \
      WHERE k.tenant_id = ?1 AND k.principal = ?2 AND k.key = ?3 AND k.op_id = ?4";
 
-/// Forgets what was kept of a document `?1` in tenant `?2`, except that the writes were done.
+/// Forgets what was kept of a document `?1` in tenant `?2`, except that the writes were done. By the
+/// ids of the rows: an index of the tenant would be walked from end to end.
 pub(super) const FORGET_DOCUMENT: &str = "UPDATE idempotency_keys SET body = NULL, slugs = NULL \
-     WHERE tenant_id = ?2 AND id IN (SELECT i.key_id FROM idempotency_documents AS i WHERE i.root_id = ?1)";
+     WHERE +tenant_id = ?2 AND id IN (SELECT i.key_id FROM idempotency_documents AS i WHERE i.root_id = ?1)";
 
 /// The row of a key, as it was looked at.
 #[derive(Debug)]

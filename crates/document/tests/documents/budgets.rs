@@ -276,6 +276,22 @@ async fn no_plan_of_a_filter_scans_or_sorts() {
     check_plans(&world, recorded).await;
 }
 
+#[tokio::test]
+async fn no_erasure_walks_what_others_have_kept() {
+    let world = World::demo().await;
+    let id = world.author("Ada").await;
+    world.recording.take();
+    world.service.erase(&world.admin(), "authors", &id, &Precondition::Any).await.expect("an erasure");
+    let recorded = world.recording.take();
+    let forget = recorded.into_iter().find(|it| it.sql.starts_with("UPDATE idempotency_keys")).expect("a look");
+    let explain = Statement::new(format!("EXPLAIN QUERY PLAN {}", &*forget.sql), forget.params);
+    let plan = world.database.session(Consistency::Any).query(&explain).await.expect("a plan");
+    let steps: Vec<_> = plan.iter().map(|row| row.text(3).expect("a step").to_owned()).collect();
+    let seeks = steps.iter().any(|it| it.contains("idempotency_keys USING INTEGER PRIMARY KEY"));
+    assert!(seeks, "{steps:?}");
+    assert!(steps.iter().all(|it| !it.starts_with("SCAN")), "{steps:?}");
+}
+
 /// The demo, and a post that has facets of its own and refers to others.
 fn demo_with_facets() -> Vec<CollectionDefinition> {
     let with = |it: CollectionDefinition| match it.name.as_str() {
