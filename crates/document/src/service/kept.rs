@@ -3,8 +3,10 @@
 //! The row is the first statement of its batch. Of two writers under one key the second one fails
 //! there, whatever its other statements would have met, and finds the row when it looks again.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value as Json};
-use stratus_storage::{Bookmark, Error as StorageError, OpId, Row, Rows, Statement, Timestamp, Value};
+use stratus_storage::{Bookmark, Consistency, Error as StorageError, OpId, Row, Rows, Statement, Timestamp, Value};
 
 use super::{
     DocumentsService,
@@ -40,6 +42,11 @@ const RECEIPT: &str = "SELECT NULL AS seq, k.slugs AS slugs FROM idempotency_key
 /// ids of the rows: an index of the tenant would be walked from end to end.
 pub(super) const FORGET_DOCUMENT: &str = "UPDATE idempotency_keys SET body = NULL, slugs = NULL \
      WHERE +tenant_id = ?2 AND id IN (SELECT i.key_id FROM idempotency_documents AS i WHERE i.root_id = ?1)";
+
+/// Those of the ids `?1` that documents of tenant `?2` have.
+const EXISTING: &str = "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
+     CROSS JOIN documents AS d INDEXED BY documents_head ON d.root_id = t.value AND d.is_current_draft = 1 \
+     WHERE d.tenant_id = ?2";
 
 /// The row of a key, as it was looked at.
 #[derive(Debug)]
@@ -168,13 +175,11 @@ impl DocumentsService {
         Ok(Done::Before { answer, bookmark })
     }
 
-    /// Whether there is a document of that id, whoever may see it.
-    pub(super) async fn exists(&self, scope: &Scope, id: &str) -> Result<bool> {
-        let sql = "SELECT 1 AS found FROM documents AS d INDEXED BY documents_head \
-             WHERE d.root_id = ?1 AND d.is_current_draft = 1 AND d.tenant_id = ?2";
-        let look = Statement::new(sql, vec![id.into(), scope.tenant.as_str().into()]);
-        let session = self.database.session(stratus_storage::Consistency::Primary);
-        Ok(!session.query(&look).await?.is_empty())
+    /// Which of these ids documents have, whoever may see them.
+    pub(super) async fn existing(&self, scope: &Scope, ids: &[String]) -> Result<BTreeSet<String>> {
+        let look = Statement::new(EXISTING, vec![list(ids).into(), scope.tenant.as_str().into()]);
+        let rows = self.database.session(Consistency::Primary).query(&look).await?;
+        Ok(rows.iter().map(|row| row.text(0).map(str::to_owned)).collect::<Result<_, StorageError>>()?)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A single write is a batch of one. What a look showed is guarded, so whatever gets in between
 //! undoes the whole batch, and it is looked at and prepared again.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use stratus_access::Action;
 use stratus_storage::{Consistency, Rows, Statement, parse_uuid};
@@ -177,11 +177,16 @@ impl DocumentsService {
     /// Fails unless the caller may still do what was done under their key. What is erased since is
     /// no one's.
     async fn require_rights(&self, scope: &Scope, plans: &[Plan<'_>], looked: &Looked) -> Result<(), Failed> {
+        let is_unseen = |range: &Range<usize>| looked.rows[range.clone()].iter().take(2).all(Rows::is_empty);
+        let named = plans.iter().zip(&looked.ranges);
+        let unseen = named.filter_map(|(plan, range)| plan.operation.named().filter(|_| is_unseen(range)));
+        let unseen: Vec<_> = unseen.map(str::to_owned).collect();
+        let hidden = if unseen.is_empty() { BTreeSet::new() } else { self.existing(scope, &unseen).await? };
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let Plan { operation, collection } = plan;
             let Some(id) = operation.named() else { continue };
             let rows = &looked.rows[range.clone()];
-            if rows.iter().take(2).all(Rows::is_empty) && !self.exists(scope, id).await? {
+            if is_unseen(range) && !hidden.contains(id) {
                 continue;
             }
             let seen = match operation.change {

@@ -103,6 +103,26 @@ async fn a_write_under_a_key_takes_two_round_trips_and_one_to_be_repeated() {
 }
 
 #[tokio::test]
+async fn to_repeat_a_batch_of_erasures_takes_two_round_trips() {
+    let world = World::demo().await;
+    let any = Precondition::Any;
+    let answer = |_: &[Outcome]| Some(Answer { status: 200, headers: String::new(), body: "{}".to_owned() });
+    let keyed = Keyed { key: "k", request: "the same", answer: &answer };
+    let mut ids = Vec::new();
+    for name in ["Ada", "Eve", "Joe", "Max", "Zoe"] {
+        ids.push(world.author(name).await);
+    }
+    let erase = |id| Change::Step { id, precondition: &any, step: Step::Erase };
+    let operations: Vec<_> = ids.iter().map(|id| Operation::new("authors", erase(id))).collect();
+    for is_repeated in [false, true] {
+        world.database.reset();
+        let done = world.service.write(&world.admin(), &operations, Some(&keyed)).await.expect("a write");
+        assert_eq!(matches!(done, Done::Before { .. }), is_repeated);
+        assert_eq!(world.database.counts().round_trips, 2);
+    }
+}
+
+#[tokio::test]
 async fn work_does_not_grow_with_the_collection() {
     let world = World::demo().await;
     let author = world.author("Ada").await;
