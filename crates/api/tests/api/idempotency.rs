@@ -210,6 +210,21 @@ async fn rights_come_before_what_was_kept() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_trash_is_told_to_those_who_may_recover_it() {
+    let app = App::new().await;
+    let id = app.make("pages", json!({"publish": true, "fields": {"title": "T"}})).await;
+    let uri = format!("/api/pages/{id}");
+    let allow = json!({"permissions": [{"principal": "public", "action": "update", "effect": "allow"}]});
+    app.done(put(&format!("{uri}/permissions"), "*", allow)).await;
+    let ask = || patch(&uri, "*", json!({"fields": {"title": "U"}})).under("k");
+    let (first, of_admin) = (app.ask(ask()).await, app.ask(ask().admin()).await);
+    assert_eq!((first.status, of_admin.status), (200, 200), "{first:?}");
+    app.done(delete(&uri)).await;
+    app.ask(ask()).await.refuses(404, "not_found");
+    assert_again(&of_admin, &app.ask(ask().admin()).await);
+}
+
+#[tokio::test]
 async fn what_is_erased_is_not_told_again() {
     let app = App::new().await;
     let ask = || post("/api/pages", json!({"slug": "a", "fields": {"title": "Secret"}})).admin().under("k");

@@ -191,12 +191,25 @@ impl DocumentsService {
             }
             let seen = match operation.change {
                 Change::Duplicate { .. } => self.source(scope, collection, id, rows).await.map(drop),
-                _ => self.seen(scope, collection, id, operation.needs(), rows).await.map(drop),
+                _ => self.seen_again(scope, plan, id, rows).await,
             };
             match seen {
                 Ok(()) | Err(DocumentError::Trashed) => {}
                 Err(error) => return Err(Failed { at: Some(at), error }),
             }
+        }
+        Ok(())
+    }
+
+    /// What was written once, as it is seen now. Only callers who may recover it are told of what is in
+    /// the trash, but for those who may put it there.
+    async fn seen_again(&self, scope: &Scope, plan: &Plan<'_>, id: &str, rows: &[Rows]) -> Result<()> {
+        let Plan { operation, collection } = plan;
+        let current = self.seen(scope, collection, id, operation.needs(), rows).await?;
+        let is_of_trash =
+            matches!(operation.change, Change::Step { step: Step::Trash | Step::Recover | Step::Erase, .. });
+        if !is_of_trash {
+            self.require_live(scope, collection, current).await?;
         }
         Ok(())
     }
