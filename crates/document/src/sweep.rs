@@ -60,7 +60,8 @@ pub struct Swept {
 ///
 /// # Errors
 ///
-/// Those of the storage; [`DocumentError::Contended`] when others kept getting in between.
+/// Those of the storage; [`DocumentError::Contended`] when others kept getting in between. Keys are
+/// forgotten even when windows can't be recorded.
 pub async fn sweep(
     database: &dyn Database,
     registry: &Registry,
@@ -69,22 +70,12 @@ pub async fn sweep(
 ) -> Result<Swept> {
     let sweeper = Sweeper { database, registry, clock, entropy };
     let mut swept = Swept::default();
-    let (mut failed, mut last) = (0, None);
-    while failed < MAX_ATTEMPTS {
-        match sweeper.step(&mut swept).await? {
-            Step::Done => {
-                swept.forgotten = keys::forget_expired(database, clock).await?;
-                return Ok(swept);
-            }
-            Step::More => failed = 0,
-            // Another sweep has taken this step, and that is as good; or a document was written.
-            Step::Late { at } => {
-                failed = if last.as_ref() == Some(&at) { failed + 1 } else { 1 };
-                last = Some(at);
-            }
-        }
-    }
-    Err(DocumentError::Contended)
+    let recorded = sweeper.record_all(&mut swept).await;
+    // They go in any case: windows that can't be recorded may stay so for long.
+    let forgotten = keys::forget_expired(database, clock).await;
+    recorded?;
+    swept.forgotten = forgotten?;
+    Ok(swept)
 }
 
 /// How a step ended.
@@ -105,6 +96,23 @@ struct Sweeper<'a> {
 }
 
 impl Sweeper<'_> {
+    /// Takes all steps that there are.
+    async fn record_all(&self, swept: &mut Swept) -> Result<()> {
+        let (mut failed, mut last) = (0, None);
+        while failed < MAX_ATTEMPTS {
+            match self.step(swept).await? {
+                Step::Done => return Ok(()),
+                Step::More => failed = 0,
+                // Another sweep has taken this step, and that is as good; or a document was written.
+                Step::Late { at } => {
+                    failed = if last.as_ref() == Some(&at) { failed + 1 } else { 1 };
+                    last = Some(at);
+                }
+            }
+        }
+        Err(DocumentError::Contended)
+    }
+
     async fn step(&self, swept: &mut Swept) -> stratus_storage::Result<Step> {
         let session = self.database.session(Consistency::Primary);
         let stored = Position::stored(&session.query(&position::look()).await?)?;
