@@ -64,18 +64,19 @@ impl Prepared<'_> {
         let Some(content) = &self.subject.content else { return Ok(DocumentError::MissingReference) };
         let targets = content.derived.strong_targets();
         let live = Statement::new(
-            "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
+            "SELECT d.type_id AS type_id, d.root_id AS root_id FROM json_each(?1) AS t \
              CROSS JOIN documents AS d INDEXED BY documents_head \
              ON d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 \
              WHERE d.tenant_id = ?2 AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL",
             vec![Json::Array(targets).to_string().into(), self.scope.tenant.as_str().into()],
         );
         let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
-        let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
+        let live = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?)));
+        let live = live.collect::<stratus_storage::Result<Vec<_>>>()?;
         let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
         let is_live = |collection: &str, id: &str| match earlier.iter().find(|it| it.is_of(collection, id)) {
             Some(earlier) => !earlier.removes(),
-            None => live.contains(&id),
+            None => live.contains(&(collection, id)),
         };
         let gone = strong.filter(|it| !is_live(&it.collection, &it.target)).map(|it| {
             let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
