@@ -309,7 +309,8 @@ async fn a_batch_holds_so_much_at_most() {
     for at in 0..10 {
         let document = json!({"fields": {"title": format!("t{at}"), "body": body, "author": author}});
         let id = app.make("posts", document).await;
-        restored.push(json!({"op": "restore", "collection": "posts", "id": id, "ifMatch": "*", "version": 1}));
+        restored
+            .push(json!({"op": "restore", "collection": "posts", "id": id, "ifMatch": "*", "version": 1}));
         let small = json!({"fields": {"body": "small"}});
         app.done(patch(&format!("/api/posts/{id}"), "*", small)).await;
     }

@@ -145,10 +145,7 @@ impl DocumentsService {
 
     /// The first write of a batch that fails, and how. Halves: a failure doesn't tell where it
     /// happened, and a batch that ends in a guard which always fails is never committed.
-    async fn first_failing(
-        &self,
-        batch: &mut Batch,
-    ) -> Result<Option<(usize, StorageError)>, StorageError> {
+    async fn first_failing(&self, batch: &mut Batch) -> Result<Option<(usize, StorageError)>, StorageError> {
         let (mut passing, mut failing) = (0, batch.ends.len());
         let mut found = None;
         while passing + 1 < failing {
@@ -168,11 +165,7 @@ impl DocumentsService {
     }
 
     /// How the first so many writes of a batch fail, if they do. Nothing of them stays.
-    async fn rehearse(
-        &self,
-        batch: &mut Batch,
-        count: usize,
-    ) -> Result<Option<StorageError>, StorageError> {
+    async fn rehearse(&self, batch: &mut Batch, count: usize) -> Result<Option<StorageError>, StorageError> {
         let end = batch.start_of(count);
         // Among them for as long as it takes: a copy of the others would be as large as they are.
         batch.statements.insert(end, Statement::bare(REHEARSAL));

@@ -65,7 +65,8 @@ impl Prepared<'_> {
 
     /// Whether the row of a referrer is no longer there, or says something else, once this is written.
     fn replaces(&self, referrer: &Referrer) -> bool {
-        let is_public = matches!(&self.outcome, Outcome::Head(document) if document.status == State::Published);
+        let is_public =
+            matches!(&self.outcome, Outcome::Head(document) if document.status == State::Published);
         // A draft leaves the public row as it is.
         let says_else = self.subject.content.is_some() && (is_public || !referrer.is_published);
         self.is_of(&referrer.collection, &referrer.id) && (self.removes() || says_else)

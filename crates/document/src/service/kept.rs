@@ -6,7 +6,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value as Json};
-use stratus_storage::{Bookmark, Consistency, Error as StorageError, OpId, Row, Rows, Statement, Timestamp, Value};
+use stratus_storage::{
+    Bookmark, Consistency, Error as StorageError, OpId, Row, Rows, Statement, Timestamp, Value,
+};
 
 use super::{
     DocumentsService,

@@ -1,6 +1,7 @@
 //! Several writes at once: what is told of the one that fails, and what it costs to ask.
 
 use serde_json::json;
+use stratus_access::{Action, Effect, Entry, Principal};
 use stratus_document::{
     Change, CollectionDefinition, DocumentError, FieldDefinition, FieldType, Operation, Precondition, Step,
     Strength,
@@ -45,4 +46,22 @@ async fn referrers_are_those_that_there_would_be() {
     assert_eq!((failed.at, referrers.len()), (Some(3), 2), "{referrers:?}");
     assert_eq!((&referrers[0].id, referrers[1].slug.as_deref()), (&posts[2], None));
     assert!(!posts.contains(&referrers[1].id) && referrers[1].field == "author", "{referrers:?}");
+}
+
+#[tokio::test]
+async fn a_right_is_asked_for_once() {
+    // Who may make notes there reads but one of them: that takes a look.
+    let notes = CollectionDefinition::new("notes")
+        .field("text", FieldDefinition::new(FieldType::Text))
+        .allow(Principal::Public, [Action::Create]);
+    let world = World::of(vec![notes]).await;
+    let input = fields(json!({ "text": "a" }));
+    let id = world.create("notes", &input).await.document.id;
+    let read = Entry { principal: Principal::Public, action: Action::Read, effect: Effect::Allow };
+    let (admin, public) = (world.admin(), world.public());
+    world.service.replace_permissions(&admin, "notes", &id, &ANY, &[read]).await.expect("permissions");
+    let operations = vec![Operation::new("notes", Change::Create(&input)); 5];
+    world.database.reset();
+    world.service.write(&public, &operations, None).await.expect("notes");
+    assert_eq!(world.database.counts().round_trips, 2);
 }

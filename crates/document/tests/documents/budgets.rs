@@ -303,7 +303,8 @@ async fn no_erasure_walks_what_others_have_kept() {
     world.recording.take();
     world.service.erase(&world.admin(), "authors", &id, &Precondition::Any).await.expect("an erasure");
     let recorded = world.recording.take();
-    let forget = recorded.into_iter().find(|it| it.sql.starts_with("UPDATE idempotency_keys")).expect("a look");
+    let forget =
+        recorded.into_iter().find(|it| it.sql.starts_with("UPDATE idempotency_keys")).expect("a look");
     let explain = Statement::new(format!("EXPLAIN QUERY PLAN {}", &*forget.sql), forget.params);
     let plan = world.database.session(Consistency::Any).query(&explain).await.expect("a plan");
     let steps: Vec<_> = plan.iter().map(|row| row.text(3).expect("a step").to_owned()).collect();
