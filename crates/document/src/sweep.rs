@@ -72,8 +72,9 @@ pub async fn sweep(
     let mut swept = Swept::default();
     let recorded = sweeper.record_all(&mut swept).await;
     // They go in any case: windows that can't be recorded may stay so for long.
-    swept.forgotten = keys::forget_expired(database, clock).await?;
+    let forgotten = keys::forget_expired(database, clock).await;
     recorded?;
+    swept.forgotten = forgotten?;
     Ok(swept)
 }
 

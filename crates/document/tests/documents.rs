@@ -1,5 +1,7 @@
 //! What documents promise, through the public door, on real SQLite in D1-strict mode.
 
+#[path = "documents/batches.rs"]
+mod batches;
 #[path = "documents/budgets.rs"]
 mod budgets;
 #[path = "documents/concurrency.rs"]

@@ -315,7 +315,7 @@ async fn a_batch_holds_so_much_at_most() {
         app.done(patch(&format!("/api/posts/{id}"), "*", small)).await;
     }
     // Each is seen and written: nine of them pass what the tenth does not.
-    check_refused(&app, &restored, (413, "payload_too_large"), (9, "")).await;
+    check_refused(&app, &restored, (413, "row_too_large"), (9, "")).await;
     let answer = app.ask(batch(&restored[..9])).await;
     assert_eq!(answer.status, 200, "{}", answer.status);
 }

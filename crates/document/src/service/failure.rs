@@ -12,7 +12,11 @@ use super::{
     write::Prepared,
 };
 use crate::{
-    error::DocumentError, physical::State, repository::referrer, sql::Builder, validate::FieldError,
+    error::{DocumentError, Referrer},
+    physical::State,
+    repository::referrer,
+    sql::Builder,
+    validate::FieldError,
 };
 
 /// How many referrers an error names.
@@ -28,7 +32,7 @@ impl Prepared<'_> {
                     return DocumentError::StaleRevision { current: self.subject.revision };
                 }
                 Some(GuardKind::MissingReference) => self.missing_targets(earlier).await,
-                Some(GuardKind::Referenced) => self.referrers().await,
+                Some(GuardKind::Referenced) => self.referrers(earlier).await,
                 Some(GuardKind::MissingParent) => self.wrong_parent(earlier).await,
                 // What it shall be a translation of has moved: look again.
                 Some(GuardKind::StaleAppend) => return DocumentError::Contended,
@@ -59,23 +63,67 @@ impl Prepared<'_> {
         }
     }
 
+    /// Whether the row of a referrer is no longer there, or says something else, once this is written.
+    fn replaces(&self, referrer: &Referrer) -> bool {
+        let is_public =
+            matches!(&self.outcome, Outcome::Head(document) if document.status == State::Published);
+        // A draft leaves the public row as it is.
+        let says_else = self.subject.content.is_some() && (is_public || !referrer.is_published);
+        self.is_of(&referrer.collection, &referrer.id) && (self.removes() || says_else)
+    }
+
+    /// By which fields a content that this writes refers to another document. Private ones are told
+    /// to no one.
+    fn referring_to(&self, target: &Prepared<'_>) -> Vec<Referrer> {
+        let (Some(content), Outcome::Head(document)) = (&self.subject.content, &self.outcome) else {
+            return Vec::new();
+        };
+        let (collection, id) = (target.collection.name(), target.subject.id.as_str());
+        if self.removes() || self.is_of(collection, id) {
+            return Vec::new();
+        }
+        let private = self.collection.fields().iter().filter(|it| it.definition().private);
+        let private: Vec<_> = private.map(|it| it.name()).collect();
+        let strong = content.derived.references.iter().filter(|it| {
+            let is_private = it.field.split('.').next().is_some_and(|name| private.contains(&name));
+            it.strength == crate::Strength::Strong
+                && it.collection == collection
+                && it.target == id
+                && !is_private
+        });
+        let is_child = self.collection.name() == collection && document.parent.as_deref() == Some(id);
+        let fields = is_child.then_some("parent").into_iter().chain(strong.map(|it| it.field.as_str()));
+        let referrer = |field: &str| Referrer {
+            collection: self.collection.name().to_owned(),
+            id: document.id.clone(),
+            // One that the write finds for itself is not known before.
+            slug: document.slug.clone().filter(|_| self.slug_of.is_none()),
+            field: field.to_owned(),
+            strength: crate::Strength::Strong.name().to_owned(),
+            is_published: document.status == State::Published,
+            is_head: true,
+        };
+        fields.map(referrer).collect()
+    }
+
     /// Which of the content's strong targets are gone. Without a content it is a recovery.
     async fn missing_targets(&self, earlier: &[Prepared<'_>]) -> stratus_storage::Result<DocumentError> {
         let Some(content) = &self.subject.content else { return Ok(DocumentError::MissingReference) };
         let targets = content.derived.strong_targets();
         let live = Statement::new(
-            "SELECT d.root_id AS root_id FROM json_each(?1) AS t \
+            "SELECT d.type_id AS type_id, d.root_id AS root_id FROM json_each(?1) AS t \
              CROSS JOIN documents AS d INDEXED BY documents_head \
              ON d.root_id = json_extract(t.value, '$[1]') AND d.is_current_draft = 1 \
              WHERE d.tenant_id = ?2 AND d.type_id = json_extract(t.value, '$[0]') AND d.deleted_at IS NULL",
             vec![Json::Array(targets).to_string().into(), self.scope.tenant.as_str().into()],
         );
         let rows = self.service.database.session(Consistency::Primary).query(&live).await?;
-        let live = rows.iter().map(|row| row.text(0)).collect::<stratus_storage::Result<Vec<_>>>()?;
+        let live = rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?)));
+        let live = live.collect::<stratus_storage::Result<Vec<_>>>()?;
         let strong = content.derived.references.iter().filter(|it| it.strength == crate::Strength::Strong);
         let is_live = |collection: &str, id: &str| match earlier.iter().find(|it| it.is_of(collection, id)) {
             Some(earlier) => !earlier.removes(),
-            None => live.contains(&id),
+            None => live.contains(&(collection, id)),
         };
         let gone = strong.filter(|it| !is_live(&it.collection, &it.target)).map(|it| {
             let message = format!("there is no document `{}` in `{}`", it.target, it.collection);
@@ -128,16 +176,20 @@ impl Prepared<'_> {
     }
 
     /// Who refers to a document or is its child, as far as the caller may see.
-    async fn referrers(&self) -> stratus_storage::Result<DocumentError> {
+    async fn referrers(&self, earlier: &[Prepared<'_>]) -> stratus_storage::Result<DocumentError> {
         let id = &self.subject.id;
         let repository = &self.service.repository;
-        let [heads, public] = repository.children_of(self.scope, id, MAX_NAMED);
+        // Those that are gone by then are looked at as well.
+        let limit = MAX_NAMED + u32::try_from(earlier.len()).unwrap_or(u32::MAX - MAX_NAMED);
+        let [heads, public] = repository.children_of(self.scope, id, limit);
         // A document may refer by its head and by its public row, and counts once.
-        let looks = [heads, public, repository.strong_referrers_of(self.scope, id, 2 * MAX_NAMED)];
+        let looks = [heads, public, repository.strong_referrers_of(self.scope, id, limit.saturating_mul(2))];
         let rows = self.service.database.session(Consistency::Primary).batch(&looks).await?;
         let rows = rows.iter().flat_map(Rows::iter);
         let referrers = rows.filter_map(|row| referrer(row).transpose());
         let mut referrers = referrers.collect::<stratus_storage::Result<Vec<_>>>()?;
+        referrers.retain(|it| !earlier.iter().any(|earlier| earlier.replaces(it)));
+        referrers.extend(earlier.iter().flat_map(|it| it.referring_to(self)));
         // A head and the public row of one document are one referrer to whoever has to change it.
         let mut named = BTreeSet::new();
         referrers.retain(|it| named.insert((it.id.clone(), it.field.clone())));

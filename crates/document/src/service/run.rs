@@ -9,7 +9,7 @@ use stratus_access::Action;
 use stratus_storage::{Consistency, Rows, Statement, parse_uuid};
 
 use super::{
-    DocumentsService, MAX_ATTEMPTS, MAX_CREATES, Member, Needs, Precondition, Written,
+    DocumentsService, Input, MAX_ATTEMPTS, MAX_CREATES, Member, Needs, Precondition, Written,
     commit::Failure,
     kept::{self, Kept},
     names::Names,
@@ -32,6 +32,21 @@ const MAX_HELD: usize = 16 << 20;
 struct Plan<'a> {
     operation: &'a Operation<'a>,
     collection: &'a Arc<Collection>,
+}
+
+/// What decides whether a caller may make a document.
+#[derive(Debug, PartialEq, Eq)]
+struct Making<'a> {
+    collection: &'a str,
+    publishes: bool,
+    translates: bool,
+}
+
+impl<'a> Making<'a> {
+    fn of(collection: &'a str, input: &Input) -> Self {
+        let publishes = rights_for(input).always.contains(&Action::Publish);
+        Self { collection, publishes, translates: matches!(input.translation_of, Member::Value(_)) }
+    }
 }
 
 /// What was there when it was looked at.
@@ -64,8 +79,10 @@ impl DocumentsService {
     ) -> Result<Done, Failed> {
         refuse_repeated(operations)?;
         let mut plans = Vec::with_capacity(operations.len());
+        let mut granted = Vec::new();
         for (at, operation) in operations.iter().enumerate() {
-            let collection = self.collection_of(scope, operation).await.map_err(Failed::at(at))?;
+            let collection = self.collection_of(scope, operation, &mut granted).await;
+            let collection = collection.map_err(Failed::at(at))?;
             plans.push(Plan { operation, collection });
         }
         let mut attempt = 1;
@@ -117,13 +134,24 @@ impl DocumentsService {
         }
     }
 
-    async fn collection_of(&self, scope: &Scope, operation: &Operation<'_>) -> Result<&Arc<Collection>> {
-        match operation.change {
-            Change::Create(input) | Change::Duplicate { input, .. } => {
-                self.creatable(scope, operation.collection, input).await
-            }
-            _ => self.repository.known(operation.collection),
+    /// The collection of an operation, if the caller may make what it makes there. What was `granted`
+    /// to one before is not asked again: each may cost a round trip.
+    async fn collection_of<'o>(
+        &self,
+        scope: &Scope,
+        operation: &Operation<'o>,
+        granted: &mut Vec<Making<'o>>,
+    ) -> Result<&Arc<Collection>> {
+        let (Change::Create(input) | Change::Duplicate { input, .. }) = operation.change else {
+            return self.repository.known(operation.collection);
+        };
+        let making = Making::of(operation.collection, input);
+        if granted.contains(&making) {
+            return self.repository.known(operation.collection);
         }
+        let collection = self.creatable(scope, operation.collection, input).await?;
+        granted.push(making);
+        Ok(collection)
     }
 
     /// Looks at everything that the operations are about, at one moment.
