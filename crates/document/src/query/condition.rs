@@ -69,7 +69,10 @@ pub(crate) enum Comparison {
     /// It is one of a list, as JSON.
     In(String),
     /// Each of a list, as JSON, is among the values; `count` of them are different.
-    Each { list: String, count: u32 },
+    Each {
+        list: String,
+        count: u32,
+    },
     /// There is a value.
     Present,
     Contains(String),

@@ -120,8 +120,7 @@ async fn paths_end_at_the_first_closed_collection() {
         CollectionDefinition::new(name).field("next", FieldDefinition::reference(to, Strength::Weak))
     };
     let open = closed("open", "first").allow(Principal::Public, [Action::Read]);
-    let chain =
-        vec![open, closed("first", "second"), closed("second", "third"), closed("third", "first")];
+    let chain = vec![open, closed("first", "second"), closed("second", "third"), closed("third", "first")];
     let world = World::of(chain).await;
     for path in ["next.next.next.id", "next.next.next.next.next.next.id", "next.id"] {
         let params = ListParams { filters: vec![compare(path, "exists", "true")], ..ListParams::default() };

@@ -189,7 +189,18 @@ fn operators(field: &str) -> Vec<&'static str> {
 
 fn leaf() -> impl Strategy<Value = Filter> {
     let fields = select(vec![
-        "name", "name", "size", "good", "day", "tags", "tags", "rank", "kin", "boss", "maker", "updatedAt",
+        "name",
+        "name",
+        "size",
+        "good",
+        "day",
+        "tags",
+        "tags",
+        "rank",
+        "kin",
+        "boss",
+        "maker",
+        "updatedAt",
     ]);
     let hops = prop_oneof![
         3 => Just(Vec::new()),
