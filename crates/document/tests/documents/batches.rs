@@ -3,13 +3,11 @@
 use serde_json::json;
 use stratus_access::{Action, Effect, Entry, Principal};
 use stratus_document::{
-    Change, CollectionDefinition, DocumentError, FieldDefinition, FieldType, Operation, Precondition, Step,
-    Strength,
+    Change, CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, Operation, Precondition,
+    Step, Strength,
 };
 
 use crate::fixture::{World, fields, post};
-
-const ANY: Precondition = Precondition::Any;
 
 #[tokio::test]
 async fn an_id_of_another_collection_is_no_target() {
@@ -33,11 +31,12 @@ async fn referrers_are_those_that_there_would_be() {
     for title in ["gone", "moved", "stays"] {
         posts.push(world.create("posts", &post(title, &ada)).await.document.id);
     }
-    let step = |id, step| Change::Step { id, precondition: &ANY, step };
+    let any = Precondition::Any;
+    let step = |id, step| Change::Step { id, precondition: &any, step };
     let (new, to_eve) = (post("New", &ada), fields(json!({ "author": eve })));
     let operations = [
         Operation::new("posts", step(&posts[0], Step::Trash)),
-        Operation::new("posts", Change::Patch { id: &posts[1], precondition: &ANY, input: &to_eve }),
+        Operation::new("posts", Change::Patch { id: &posts[1], precondition: &any, input: &to_eve }),
         Operation::new("posts", Change::Create(&new)),
         Operation::new("authors", step(&ada, Step::Trash)),
     ];
@@ -56,10 +55,12 @@ async fn a_right_is_asked_for_once() {
         .allow(Principal::Public, [Action::Create]);
     let world = World::of(vec![notes]).await;
     let input = fields(json!({ "text": "a" }));
-    let id = world.create("notes", &input).await.document.id;
+    let any = Precondition::Any;
+    let published = Input { publish: true, ..input.clone() };
+    let id = world.create("notes", &published).await.document.id;
     let read = Entry { principal: Principal::Public, action: Action::Read, effect: Effect::Allow };
     let (admin, public) = (world.admin(), world.public());
-    world.service.replace_permissions(&admin, "notes", &id, &ANY, &[read]).await.expect("permissions");
+    world.service.replace_permissions(&admin, "notes", &id, &any, &[read]).await.expect("permissions");
     let operations = vec![Operation::new("notes", Change::Create(&input)); 5];
     world.database.reset();
     world.service.write(&public, &operations, None).await.expect("notes");
