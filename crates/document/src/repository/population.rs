@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 use stratus_access::Action;
-use stratus_storage::{Rows, Session, Statement, Timestamp};
+use stratus_storage::{Rows, Session, Statement, Timestamp, Value};
 
 use super::{DocumentRepository, root_index};
 use crate::{
@@ -207,7 +207,7 @@ fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String], room: u
     let mut bound = String::new();
     if is_weighed {
         bound = sql.aside(|sql| {
-            sql.bind(i64::try_from(room).unwrap_or(i64::MAX));
+            sql.bind(Value::Integer(i64::try_from(room).unwrap_or(i64::MAX)));
         });
         sql.push("WITH weight (bytes) AS MATERIALIZED (SELECT total(bytes) FROM (");
         for (at, term) in terms.iter().enumerate() {
