@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
 use stratus_document::{
-    CursorKey, DEFAULT_LIMIT, DocumentRepository, ListParams, ListQuery, Operand, RawCondition, Scope, View,
+    CursorKey, DocumentRepository, ListParams, ListQuery, Operand, RawCondition, Scope, View,
 };
 use stratus_storage::Database;
 use stratus_testkit::{CountingDatabase, RecordingDatabase};
