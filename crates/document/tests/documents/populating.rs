@@ -350,7 +350,8 @@ async fn the_levels_of_an_answer_are_weighed_together() {
                 branch = chosen.follow(branch, "all", collection).expect("a reference");
             }
             chosen.show(branch, "next").expect("a field");
-            let reading = world.repository().reading(&world.public());
+            let scope = world.public();
+            let reading = world.repository().reading(&scope);
             let document = reading.get("links", &root, &View::default()).await.expect("a link");
             reading.populate(vec![document], State::Published, &chosen).await.map(drop)
         };
