@@ -24,6 +24,8 @@ mod filters;
 mod fixture;
 #[path = "documents/histories.rs"]
 mod histories;
+#[path = "documents/keys.rs"]
+mod keys;
 #[path = "documents/lifecycle.rs"]
 mod lifecycle;
 #[path = "documents/lists.rs"]

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, future::Future};
 use proptest::prelude::*;
 use serde_json::json;
 use stratus_document::{
-    Answer, Change, Done, DocumentError, Failed, Keyed, Operation, Outcome, Precondition, Step, examine,
+    Answer, Change, DocumentError, Done, Failed, Keyed, Operation, Outcome, Precondition, Step, examine,
 };
 use stratus_storage::Error;
 use stratus_testkit::Fault;
@@ -106,7 +106,8 @@ impl Model {
             self.heads.push(Some(head));
             return self.heads.len() - 1;
         }
-        let (Command::Patch(who, _) | Command::Trash(who) | Command::Recover(who) | Command::Erase(who)) = *command
+        let (Command::Patch(who, _) | Command::Trash(who) | Command::Recover(who) | Command::Erase(who)) =
+            *command
         else {
             unreachable!("a create is done above")
         };
@@ -163,7 +164,9 @@ async fn ask(
         |outcomes: &[Outcome]| Some(Answer { status: 200, headers: String::new(), body: text(outcomes) });
     let (key, request) = (key.map(|it| it.to_string()), format!("{command:?}"));
     let keyed = key.as_ref().map(|key| Keyed { key, request: &request, answer: &answer });
-    faults.into_iter().for_each(|it| drop(world.faulty.then(it)));
+    for fault in faults {
+        world.faulty.then(fault);
+    }
     let operations = [Operation::new("authors", change)];
     match world.service.write(&world.admin(), &operations, keyed.as_ref()).await? {
         Done::Now { outcomes, .. } => Ok((text(&outcomes), false)),
@@ -198,7 +201,13 @@ async fn play(commands: Vec<(Command, Option<u8>, Luck, bool)>) -> Result<(), Te
                 }
                 continue;
             }
-            let effect = model.effect(&command);
+            let effect = match (&command, model.effect(&command)) {
+                // Its slug went to another one in the meantime.
+                (Command::Recover(who), Effect::Writes) if is_slug_taken(&world, &ids[*who]) => {
+                    Effect::Refused
+                }
+                (_, effect) => effect,
+            };
             let writes = effect == Effect::Writes || (effect == Effect::Nothing && key.is_some());
             let looks = key.is_some() || !matches!(command, Command::Create(_));
             let luck = if writes { luck } else { Luck::Good };
@@ -248,7 +257,10 @@ async fn play(commands: Vec<(Command, Option<u8>, Luck, bool)>) -> Result<(), Te
         prop_assert_eq!(found.revision, head.revision);
         prop_assert!(found.fields.contains(&format!("\"name\":\"{}\"", head.name)), "{}", found.fields);
     }
-    prop_assert_eq!(number(&world, "SELECT count(DISTINCT root_id) FROM documents"), model.heads.iter().flatten().count() as i64);
+    prop_assert_eq!(
+        number(&world, "SELECT count(DISTINCT root_id) FROM documents"),
+        model.heads.iter().flatten().count() as i64
+    );
     prop_assert_eq!(number(&world, "SELECT count(*) FROM idempotency_keys"), model.keys.len() as i64);
     let findings = examine(&*world.database, world.repository().registry()).await;
     prop_assert_eq!(findings.map_err(|it| TestCaseError::fail(it.to_string()))?, vec![]);
@@ -257,6 +269,15 @@ async fn play(commands: Vec<(Command, Option<u8>, Luck, bool)>) -> Result<(), Te
 
 fn number(world: &World, sql: &str) -> i64 {
     world.connection().query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
+/// Whether a live document has the slug of one in the trash.
+fn is_slug_taken(world: &World, id: &str) -> bool {
+    let sql = "SELECT count(*) FROM documents AS t JOIN documents AS o ON o.slug = t.slug AND o.root_id <> t.root_id \
+         AND o.type_id = t.type_id AND o.deleted_at IS NULL AND o.is_current_draft = 1 \
+         WHERE t.root_id = ?1 AND t.is_current_draft = 1";
+    let taken: i64 = world.connection().query_row(sql, [id], |row| row.get(0)).expect("a number");
+    taken > 0
 }
 
 fn events(world: &World) -> i64 {
