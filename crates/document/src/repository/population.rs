@@ -204,30 +204,30 @@ fn targets(scope: &Scope, state: State, viewer: &Viewer, ids: &[String], room: u
         })
     });
     let terms: Vec<String> = terms.collect();
-    let mut bound = String::new();
+    // Who may see what is found out once, whether they are weighed or not.
     if is_weighed {
-        bound = sql.aside(|sql| {
+        sql.push("WITH weight (pk, bytes) AS MATERIALIZED (");
+        union(&mut sql, "SELECT d.pk, octet_length(d.data)", &terms);
+        sql.push(") SELECT ")
+            .push(COLUMNS)
+            .push(", d.type_id AS type_id FROM weight CROSS JOIN documents AS d");
+        let room = sql.aside(|sql| {
             sql.bind(Value::Integer(i64::try_from(room).unwrap_or(i64::MAX)));
         });
-        sql.push("WITH weight (bytes) AS MATERIALIZED (SELECT total(bytes) FROM (");
-        for (at, term) in terms.iter().enumerate() {
-            sql.push(if at > 0 { " UNION ALL " } else { "" });
-            sql.push("SELECT octet_length(d.data) AS bytes").push(term);
-        }
-        sql.push(")) ");
-    }
-    for (at, term) in terms.iter().enumerate() {
-        sql.push(if at > 0 { " UNION ALL " } else { "" });
-        sql.push("SELECT ").push(COLUMNS).push(", d.type_id AS type_id").push(term);
-        if is_weighed {
-            sql.push(" AND (SELECT bytes FROM weight) <= ").push(&bound);
-        }
-    }
-    if is_weighed {
-        sql.push(" UNION ALL SELECT ").push(&"NULL, ".repeat(COLUMN_COUNT)).push("NULL FROM weight");
-        sql.push(" WHERE bytes > ").push(&bound);
+        sql.push(" ON d.pk = weight.pk WHERE (SELECT total(bytes) FROM weight) <= ").push(&room);
+        sql.push(" UNION ALL SELECT ").push(&"NULL, ".repeat(COLUMN_COUNT)).push("NULL");
+        sql.push(" FROM (SELECT total(bytes) AS bytes FROM weight) WHERE bytes > ").push(&room);
+    } else {
+        union(&mut sql, &format!("SELECT {COLUMNS}, d.type_id AS type_id"), &terms);
     }
     sql.finish_in(text)
+}
+
+/// The same of the rows of all terms.
+fn union(sql: &mut Builder, select: &str, terms: &[String]) {
+    for (at, term) in terms.iter().enumerate() {
+        sql.push(if at > 0 { " UNION ALL " } else { "" }).push(select).push(term);
+    }
 }
 
 /// What was found so far.
