@@ -47,8 +47,8 @@ pub(crate) fn deploy(workspace: &Workspace, mode: Mode) -> Result<()> {
     run_command(&mut command)
 }
 
-/// Brings the database on Cloudflare up to date: migrations by wrangler's own means, then the columns
-/// and indexes that are missing.
+/// Brings the database on Cloudflare up to date: migrations by wrangler's own means, then the columns,
+/// definitions and indexes that are missing.
 pub(crate) fn migrate(workspace: &Workspace, mode: Mode) -> Result<()> {
     let wrangler = Wrangler::open(workspace)?;
     let wanted = physical_set(workspace)?;
