@@ -101,16 +101,14 @@ pub(crate) fn push_document(
 
 /// Everything of a document in front of its fields.
 fn push_head(body: &mut String, document: &Document) {
-    let texts = [("{\"id\":", document.id.as_str()), (",\"type\":", document.collection().name())];
-    for (key, text) in texts {
-        body.push_str(key);
-        push_text(body, text);
+    // Ids and names have nothing to escape.
+    for part in ["{\"id\":\"", &document.id, "\",\"type\":\"", document.collection().name(), "\",\"slug\":"] {
+        body.push_str(part);
     }
-    body.push_str(",\"slug\":");
     push_optional(body, document.slug.as_deref());
-    body.push_str(",\"status\":");
-    push_text(body, document.status.name());
-    body.push_str(",\"locale\":");
+    body.push_str(",\"status\":\"");
+    body.push_str(document.status.name());
+    body.push_str("\",\"locale\":");
     push_text(body, &document.locale);
     body.push_str(",\"version\":");
     // Writing to a String can't fail.
@@ -136,10 +134,17 @@ fn push_times(body: &mut String, document: &Document) {
         (",\"updatedAt\":", Some(document.updated_at)),
         (",\"publishedAt\":", document.published_at),
     ];
+    // Most documents were written once: a time that is the one before is copied.
+    let mut before = (None, 0..0);
     for (key, time) in always {
         body.push_str(key);
         match time {
-            Some(time) => push_moment(body, time),
+            Some(_) if before.0 == time => body.extend_from_within(before.1.clone()),
+            Some(millis) => {
+                let begin = body.len();
+                push_moment(body, millis);
+                before = (time, begin..body.len());
+            }
             None => body.push_str("null"),
         }
     }

@@ -4,6 +4,7 @@
 //! A [`Selection`] is a tree. Each of its branches speaks of the documents of one collection: the
 //! first of those that are read, every other of the targets of one reference field.
 
+mod stored;
 mod template;
 
 use std::{
@@ -131,9 +132,16 @@ impl Selection {
         self.branches.iter().take(1).flat_map(|it| it.members.keys()).map(String::as_str)
     }
 
-    /// Whether a field of the documents that are read is shown.
-    pub fn shows(&self, name: &str) -> bool {
-        self.branches.first().is_some_and(|it| it.members.contains_key(name))
+    /// Writes the chosen members of stored fields behind a text, as they are stored and in that order.
+    /// No reference is followed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](stratus_storage::Error::Corrupt) when what is stored is no JSON object; then
+    /// the text is lost.
+    pub fn push_shown(&self, text: &mut String, fields: &str) -> stratus_storage::Result<()> {
+        *text = Template::behind(std::mem::take(text), fields, self.members(Self::ROOT))?.text;
+        Ok(())
     }
 
     /// What is chosen of the documents of a branch.

@@ -3,10 +3,8 @@
 mod resolve;
 mod syntax;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde_json::{Value, value::RawValue};
 use stratus_document::{Collection, Selection};
 
 use self::{
@@ -89,15 +87,10 @@ impl Projection {
     ///
     /// `internal` when what is stored is no object.
     pub(crate) fn push(&self, body: &mut String, fields: &str) -> Result<(), Problem> {
-        let mut stored = serde_json::Deserializer::from_str(fields);
-        body.push('{');
-        let copied = stored.deserialize_map(Copying { chosen: &self.0, body });
-        copied.map_err(|error| {
+        self.0.push_shown(body, fields).map_err(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "stored fields are no JSON object");
             Problem::internal()
-        })?;
-        body.push('}');
-        Ok(())
+        })
     }
 }
 
@@ -112,40 +105,10 @@ fn refusal(why: &str) -> Problem {
     about(Code::InvalidParameter, "fields", why)
 }
 
-struct Copying<'a> {
-    chosen: &'a Selection,
-    body: &'a mut String,
-}
-
-impl<'de> Visitor<'de> for Copying<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut is_first = true;
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value::<&RawValue>()?;
-            if self.chosen.shows(&name) {
-                if !is_first {
-                    self.body.push(',');
-                }
-                is_first = false;
-                self.body.push_str(&Value::from(name).to_string());
-                self.body.push(':');
-                self.body.push_str(value.get());
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use stratus_access::Caller;
     use stratus_document::{CollectionDefinition, Registry};
 

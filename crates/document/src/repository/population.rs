@@ -28,9 +28,9 @@ pub const MAX_POPULATED: usize = 5_000;
 /// How many bytes an answer with populated references has at most.
 pub const MAX_POPULATED_BYTES: usize = 16 << 20;
 
-/// How many documents a level looks up without weighing them: few, for which it costs more than it
-/// spares.
-const MAX_UNWEIGHED: usize = 10;
+/// How many documents a level looks up without weighing them: as many as a page has that says no
+/// limit, which is not weighed either. For these it costs more than it spares.
+const MAX_UNWEIGHED: usize = 20;
 
 /// How many bytes the contents of all documents that are looked up for one answer have at most:
 /// little of each may be shown, and all of it is read.

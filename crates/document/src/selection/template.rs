@@ -1,21 +1,16 @@
 //! Stored content cut where references are followed: texts that are copied, and holes for
 //! documents. It is cut once and written as often as the document is shown.
 
-use std::{borrow::Cow, fmt};
-
-use serde::{
-    Deserialize,
-    de::{Deserializer, MapAccess, Visitor},
-};
-use serde_json::value::RawValue;
 use stratus_storage::{Error, Result};
 
-use super::{Branch, Choice, Members};
+use super::{
+    Branch, Choice, Members,
+    stored::{Parts, Unreadable, unquoted},
+};
 
-/// What is asked for at once: bytes of a text, and members of an object. Most need no more, and what
-/// grows step by step is copied at each.
+/// What is asked for at once, in bytes: most need no more, and what grows step by step is copied at
+/// each.
 const ROOM: usize = 256;
-const MEMBERS: usize = 16;
 
 /// What is shown of a document's content: a JSON object with holes.
 #[derive(Clone, Debug, Default)]
@@ -45,52 +40,61 @@ impl Template {
     ///
     /// [`Error::Corrupt`] when what is stored is no JSON object.
     pub(crate) fn of(stored: &str, members: &Members) -> Result<Self> {
-        let mut template = Self { text: String::with_capacity(ROOM), holes: Vec::new() };
-        template.object(stored, members, false)?;
+        Self::behind(String::with_capacity(ROOM), stored, members)
+    }
+
+    /// The same behind a text.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`of`](Self::of).
+    pub(crate) fn behind(text: String, stored: &str, members: &Members) -> Result<Self> {
+        let mut template = Self { text, holes: Vec::new() };
+        template.object(stored, members, false).map_err(|Unreadable| Error::Corrupt {
+            reason: "the content of a document is no sound JSON object".to_owned(),
+        })?;
         Ok(template)
     }
 
-    fn object(&mut self, stored: &str, members: &Members, and_others: bool) -> Result<()> {
+    fn object(&mut self, stored: &str, members: &Members, and_others: bool) -> Readable {
         self.text.push('{');
-        let mut is_first = true;
-        for (name, value) in parsed::<Object<'_>>(stored)?.0 {
+        let (mut parts, mut shown) = (Parts::of_object(stored)?, 0);
+        // Behind the last member that was chosen nothing is looked for.
+        while (and_others || shown < members.len())
+            && let Some(member) = parts.member()?
+        {
+            let name = member.name().ok_or(Unreadable)?;
             let choice = members.get(&*name).or(and_others.then_some(&Choice::Whole));
             let Some(choice) = choice else { continue };
-            if !std::mem::replace(&mut is_first, false) {
+            if shown > 0 {
                 self.text.push(',');
             }
-            self.name(&name);
-            self.value(value.get(), choice)?;
+            shown += 1;
+            self.text.push_str(member.quoted);
+            self.text.push(':');
+            self.value(member.value, choice)?;
         }
         self.text.push('}');
         Ok(())
     }
 
-    fn name(&mut self, name: &str) {
-        if name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_') {
-            self.text.extend(["\"", name, "\":"]);
-        } else {
-            self.text.push_str(&serde_json::Value::from(name).to_string());
-            self.text.push(':');
-        }
-    }
-
     /// Content that was written under another definition may be of another kind: then it is shown
     /// as it is stored, if it may be shown whole.
-    fn value(&mut self, stored: &str, choice: &Choice) -> Result<()> {
+    fn value(&mut self, stored: &str, choice: &Choice) -> Readable {
         match (choice, stored.as_bytes().first()) {
             (Choice::Follow(_) | Choice::Within { .. }, Some(b'[')) => {
+                let (mut parts, mut is_first) = (Parts::of_list(stored)?, true);
                 self.text.push('[');
-                for (at, item) in parsed::<Vec<&RawValue>>(stored)?.into_iter().enumerate() {
-                    if at > 0 {
+                while let Some(item) = parts.item()? {
+                    if !std::mem::replace(&mut is_first, false) {
                         self.text.push(',');
                     }
-                    self.value(item.get(), choice)?;
+                    self.value(item, choice)?;
                 }
                 self.text.push(']');
             }
             (Choice::Follow(branch), Some(b'"')) => {
-                let (at, id) = (self.text.len(), parsed::<String>(stored)?);
+                let (at, id) = (self.text.len(), unquoted(stored).ok_or(Unreadable)?.into_owned());
                 self.holes.push(Hole { at, id, branch: *branch, target: None });
             }
             (Choice::Within { members, and_others }, Some(b'{')) => {
@@ -103,42 +107,7 @@ impl Template {
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(stored: &'a str) -> Result<T> {
-    serde_json::from_str(stored).map_err(|error| Error::Corrupt {
-        reason: format!("the content of a document is not what it should be: {error}"),
-    })
-}
-
-/// The members of an object in the order in which they are stored.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Reading)
-    }
-}
-
-/// A name without an escape in it is not copied.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-struct Reading;
-
-impl<'de> Visitor<'de> for Reading {
-    type Value = Object<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
-        let mut read = Vec::with_capacity(MEMBERS);
-        while let Some((Name(name), value)) = members.next_entry()? {
-            read.push((name, value));
-        }
-        Ok(Object(read))
-    }
-}
+type Readable = std::result::Result<(), Unreadable>;
 
 #[cfg(test)]
 mod tests {
