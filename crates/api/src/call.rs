@@ -17,7 +17,6 @@ use crate::{
     api::Shared,
     bookmark,
     conditional::{self, IfNoneMatch},
-    idempotency::Key,
     openapi::Descriptions,
     problem::{Code, Problem},
     query_string::Params,
@@ -221,15 +220,6 @@ impl Call {
             let detail = "say with `If-Match` which version this is meant for: its `ETag`, or `*` for any";
             Problem::new(Code::PreconditionRequired, detail)
         })
-    }
-
-    /// The key under which a write is done once, if it has one.
-    ///
-    /// # Errors
-    ///
-    /// `invalid_header`.
-    pub(crate) fn idempotency_key(&self) -> Result<Option<Key>, Problem> {
-        Key::of(&self.headers)
     }
 
     /// What an error means to this caller.

@@ -3,11 +3,13 @@
 //! It is taken with POST and PATCH. PUT and DELETE leave the same behind however often they are
 //! done, and reads leave nothing: there it means nothing, and is not looked at.
 
+use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
+    body,
     call::Call,
     hex,
     problem::{Code, Problem},
@@ -27,9 +29,37 @@ pub(crate) struct Keying {
     pub(crate) request: String,
 }
 
+/// The body of a write and, if there is a key, what the key stands for. A key that is malformed is
+/// refused before the body is read.
+///
+/// # Errors
+///
+/// `invalid_header`, and those of [`body::read_json`].
+pub(crate) async fn read_json(call: &Call, body: Body) -> Result<(Value, Option<Keying>), Problem> {
+    let key = Key::of(call.headers())?;
+    let body = body::read_json(call.headers(), body, call.body_limit()).await?;
+    let keying = key.map(|it| it.bind(call, Some(&body)));
+    Ok((body, keying))
+}
+
+/// The same of a body that may be missing.
+///
+/// # Errors
+///
+/// Those of [`read_json`].
+pub(crate) async fn read_optional_json(
+    call: &Call,
+    body: Body,
+) -> Result<(Option<Value>, Option<Keying>), Problem> {
+    let key = Key::of(call.headers())?;
+    let body = body::read_optional_json(call.headers(), body, call.body_limit()).await?;
+    let keying = key.map(|it| it.bind(call, body.as_ref()));
+    Ok((body, keying))
+}
+
 /// A key: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key(String);
+struct Key(String);
 
 impl Key {
     /// Reads the header, a structured-field string or the bare text of one.
@@ -37,7 +67,7 @@ impl Key {
     /// # Errors
     ///
     /// `invalid_header` when it is malformed, or there more than once.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+    fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut found = headers.get_all(IDEMPOTENCY_KEY).iter();
         let Some(first) = found.next() else { return Ok(None) };
         let key = first.to_str().ok().and_then(Self::parse).filter(|_| found.next().is_none());
@@ -62,7 +92,7 @@ impl Key {
     }
 
     /// Binds the key to the request that it came with.
-    pub(crate) fn bind(self, call: &Call, body: Option<&Value>) -> Keying {
+    fn bind(self, call: &Call, body: Option<&Value>) -> Keying {
         let mut hash = Sha256::new();
         let mut part = |bytes: &[u8]| {
             hash.update((bytes.len() as u64).to_le_bytes());

@@ -4,8 +4,8 @@ use axum::{body::Body, response::Response};
 use stratus_document::{DocumentError, Failed};
 
 use crate::{
-    body,
     call::Call,
+    idempotency,
     input::batch::{self, Asked, Given},
     problem::{Code, Problem},
     reply::{self, Refused},
@@ -15,9 +15,7 @@ use crate::{
 /// look at documents comes first.
 pub(crate) async fn batch(call: Call, body: Body) -> Result<Response, Problem> {
     call.no_params()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, Some(&body)));
+    let (body, keying) = idempotency::read_json(&call, body).await?;
     let mut given: Vec<Given> = Vec::new();
     let mut reached = Vec::new();
     for (at, asked) in batch::operations(body)?.into_iter().enumerate() {

@@ -3,16 +3,14 @@
 use axum::{body::Body, response::Response};
 use stratus_document::{Change, Operation, Step};
 
-use crate::{body, call::Call, input, problem::Problem, reply};
+use crate::{call::Call, idempotency, input, problem::Problem, reply};
 
 /// `POST /api/{collection}/{id}/publish` and its like: a change of state that is a `POST` of nothing.
 pub(crate) async fn step(call: Call, body: Body, step: Step) -> Result<Response, Problem> {
     let collection = call.collection_for(step.right()).await?;
     call.no_params()?;
     let precondition = call.precondition()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_optional_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, body.as_ref()));
+    let (body, keying) = idempotency::read_optional_json(&call, body).await?;
     input::nothing(body)?;
     let change = Change::Step { id: call.id(), precondition: &precondition, step };
     reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await

@@ -4,15 +4,13 @@ use axum::{body::Body, response::Response};
 use stratus_access::Action;
 use stratus_document::{Change, Input, Operation};
 
-use crate::{body, call::Call, input, problem::Problem, reply};
+use crate::{body, call::Call, idempotency, input, problem::Problem, reply};
 
 /// `POST /api/{collection}`: makes a document.
 pub(crate) async fn create(call: Call, body: Body) -> Result<Response, Problem> {
     let collection = call.collection_for(Action::Create).await?;
     call.no_params()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, Some(&body)));
+    let (body, keying) = idempotency::read_json(&call, body).await?;
     let given = input::document(body)?;
     let operation = Operation::new(collection.name(), Change::Create(&given));
     reply::one(&call, keying.as_ref(), operation).await
@@ -23,9 +21,7 @@ pub(crate) async fn patch(call: Call, body: Body) -> Result<Response, Problem> {
     let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let precondition = call.required_precondition()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, Some(&body)));
+    let (body, keying) = idempotency::read_json(&call, body).await?;
     let given = input::document(body)?;
     let change = Change::Patch { id: call.id(), precondition: &precondition, input: &given };
     reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
@@ -46,9 +42,7 @@ pub(crate) async fn restore(call: Call, body: Body) -> Result<Response, Problem>
     let collection = call.collection_for(Action::Update).await?;
     call.no_params()?;
     let precondition = call.required_precondition()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, Some(&body)));
+    let (body, keying) = idempotency::read_json(&call, body).await?;
     let version = input::version(body)?;
     let change = Change::Restore { id: call.id(), precondition: &precondition, version };
     reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
@@ -58,9 +52,7 @@ pub(crate) async fn restore(call: Call, body: Body) -> Result<Response, Problem>
 pub(crate) async fn duplicate(call: Call, body: Body) -> Result<Response, Problem> {
     let collection = call.collection_for(Action::Create).await?;
     call.no_params()?;
-    let key = call.idempotency_key()?;
-    let body = body::read_optional_json(call.headers(), body, call.body_limit()).await?;
-    let keying = key.map(|it| it.bind(&call, body.as_ref()));
+    let (body, keying) = idempotency::read_optional_json(&call, body).await?;
     let given = body.map_or_else(|| Ok(Input::default()), input::document)?;
     let change = Change::Duplicate { id: call.id(), input: &given };
     reply::one(&call, keying.as_ref(), Operation::new(collection.name(), change)).await
