@@ -77,6 +77,14 @@ pub(crate) enum FieldKind {
     Reference { to: String, many: bool, strength: Strength },
 }
 
+/// A name on the way to a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Member<'p> {
+    pub(crate) name: &'p str,
+    /// Of a list of blocks, the kind of those that the way leads through.
+    pub(crate) kind: Option<&'p str>,
+}
+
 /// The fields of a document, an object or a block.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
@@ -100,14 +108,30 @@ impl Shape {
         names.try_fold(first, |field, name| field.fields().iter().find(|it| it.name == name))
     }
 
-    /// The public field at a dotted path through objects and lists of them; of a list, what its items
-    /// are of.
-    pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
+    /// The public field at a dotted path through objects, lists and blocks, and the way there; of a
+    /// list, what its items are of. A kind of block is named behind its field.
+    pub(crate) fn public_items_at<'p>(&self, path: &'p str) -> Option<(Vec<Member<'p>>, &Field)> {
         let mut names = path.split('.');
-        let first = self.field(names.next()?).filter(|field| !field.definition.private)?;
-        names.try_fold(first.innermost(), |field, name| {
-            field.fields().iter().find(|it| it.name == name).map(Field::innermost)
-        })
+        let (mut way, mut shape) = (Vec::new(), self);
+        loop {
+            let name = names.next()?;
+            let field = shape.field(name).filter(|it| !it.definition.private)?.innermost();
+            let mut member = Member { name, kind: None };
+            let mut rest = names.clone();
+            let Some(next) = rest.next() else {
+                way.push(member);
+                return Some((way, field));
+            };
+            shape = match &field.kind {
+                FieldKind::Object(shape) => shape,
+                FieldKind::Blocks(blocks) => {
+                    (member.kind, names) = (Some(next), rest);
+                    blocks.get(next)?
+                }
+                _ => return None,
+            };
+            way.push(member);
+        }
     }
 
     /// The dotted paths of all references in it, with their strength, through objects, lists and
@@ -186,9 +210,9 @@ impl Collection {
         self.shape.public_field_at(path)
     }
 
-    /// The public field at a dotted path through objects and lists of them; of a list, what its items
-    /// are of.
-    pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
+    /// The public field at a dotted path through objects, lists and blocks, and the way there; of a
+    /// list, what its items are of. A kind of block is named behind its field.
+    pub(crate) fn public_items_at<'p>(&self, path: &'p str) -> Option<(Vec<Member<'p>>, &Field)> {
         self.shape.public_items_at(path)
     }
 

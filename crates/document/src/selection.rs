@@ -14,7 +14,7 @@ use std::{
 
 pub(crate) use template::{Hole, Template};
 
-use crate::collection::Collection;
+use crate::collection::{Collection, Member};
 
 /// A branch of a [`Selection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +60,19 @@ pub(crate) enum Choice {
     /// An object, or a list of them, of which members are chosen; `and_others` shows the rest as it
     /// is stored.
     Within { members: Members, and_others: bool },
+    /// A list of blocks, of which members are chosen by kind, beside their `type`; `and_others` shows
+    /// the rest as it is stored.
+    Blocks { kinds: BTreeMap<String, Members>, and_others: bool },
+}
+
+impl Choice {
+    /// A choice of what is behind a name on a way.
+    fn behind(member: Member<'_>, and_others: bool) -> Self {
+        match member.kind {
+            None => Self::Within { members: Members::new(), and_others },
+            Some(_) => Self::Blocks { kinds: BTreeMap::new(), and_others },
+        }
+    }
 }
 
 impl Selection {
@@ -86,17 +99,18 @@ impl Selection {
         if !fields.any(|it| it.name() == name && !it.definition().private) {
             return Err(Unselectable::Unknown);
         }
-        insert(&mut self.branches[branch.0].members, name, Choice::Whole)
+        let member = Member { name, kind: None };
+        insert(&mut self.branches[branch.0].members, member, &[], Choice::Whole)
     }
 
     /// The collection that the references at a dotted path point into. The path goes through
-    /// objects and lists.
+    /// objects, lists and blocks, whose kind is named behind their field.
     ///
     /// # Errors
     ///
     /// [`Unselectable::Unknown`], [`Unselectable::NoReference`].
     pub fn target(&self, branch: Branch, path: &str) -> Result<&str, Unselectable> {
-        let field = self.collection(branch).public_items_at(path).ok_or(Unselectable::Unknown)?;
+        let (_, field) = self.collection(branch).public_items_at(path).ok_or(Unselectable::Unknown)?;
         field.target().ok_or(Unselectable::NoReference)
     }
 
@@ -117,7 +131,10 @@ impl Selection {
             return Err(Unselectable::NoReference);
         }
         let next = Branch(self.branches.len());
-        insert(&mut self.branches[branch.0].members, path, Choice::Follow(next))?;
+        let Chosen { collection, members } = &mut self.branches[branch.0];
+        let (way, _) = collection.public_items_at(path).ok_or(Unselectable::Unknown)?;
+        let (first, rest) = way.split_first().ok_or(Unselectable::Unknown)?;
+        insert(members, *first, rest, Choice::Follow(next))?;
         self.branches.push(Chosen::of(target));
         Ok(next)
     }
@@ -156,34 +173,44 @@ impl Chosen {
     }
 }
 
-/// Chooses what is at a dotted path. An object may be shown whole and have members of its own: the
+/// What is shown of a block of whatever kind.
+fn of_every_block() -> Members {
+    Members::from([("type".to_owned(), Choice::Whole)])
+}
+
+/// Chooses what is at the end of a way. An object may be shown whole and have members of its own: the
 /// order in which the two are said doesn't matter.
-fn insert(members: &mut Members, path: &str, choice: Choice) -> Result<(), Unselectable> {
-    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    match (members.entry(name.to_owned()), rest) {
-        (Entry::Vacant(place), None) => {
-            place.insert(choice);
-            Ok(())
-        }
-        (Entry::Vacant(place), Some(rest)) => {
-            let mut inner = Members::new();
-            insert(&mut inner, rest, choice)?;
-            place.insert(Choice::Within { members: inner, and_others: false });
-            Ok(())
-        }
-        (Entry::Occupied(mut place), rest) => match (place.get_mut(), rest) {
-            (Choice::Within { members, .. }, Some(rest)) => insert(members, rest, choice),
-            (Choice::Within { and_others, .. }, None) if !*and_others => {
-                *and_others = true;
+fn insert(
+    members: &mut Members,
+    member: Member<'_>,
+    rest: &[Member<'_>],
+    choice: Choice,
+) -> Result<(), Unselectable> {
+    let place = members.entry(member.name.to_owned());
+    let Some((next, rest)) = rest.split_first() else {
+        return match place {
+            Entry::Vacant(place) => {
+                place.insert(choice);
                 Ok(())
             }
-            (whole @ Choice::Whole, Some(rest)) => {
-                let mut inner = Members::new();
-                insert(&mut inner, rest, choice)?;
-                *whole = Choice::Within { members: inner, and_others: true };
-                Ok(())
-            }
-            _ => Err(Unselectable::Twice),
-        },
+            Entry::Occupied(mut place) => match place.get_mut() {
+                Choice::Within { and_others, .. } | Choice::Blocks { and_others, .. } if !*and_others => {
+                    *and_others = true;
+                    Ok(())
+                }
+                _ => Err(Unselectable::Twice),
+            },
+        };
+    };
+    let chosen = place.or_insert_with(|| Choice::behind(member, false));
+    if matches!(chosen, Choice::Whole) {
+        *chosen = Choice::behind(member, true);
+    }
+    match (chosen, member.kind) {
+        (Choice::Within { members, .. }, None) => insert(members, *next, rest, choice),
+        (Choice::Blocks { kinds, .. }, Some(kind)) => {
+            insert(kinds.entry(kind.to_owned()).or_insert_with(of_every_block), *next, rest, choice)
+        }
+        _ => Err(Unselectable::Twice),
     }
 }

@@ -1,10 +1,12 @@
 //! Stored content cut where references are followed: texts that are copied, and holes for
 //! documents. It is cut once and written as often as the document is shown.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use stratus_storage::{Error, Result};
 
 use super::{
-    Branch, Choice, Members,
+    Branch, Choice, Members, of_every_block,
     stored::{Parts, Unreadable, unquoted},
 };
 
@@ -78,11 +80,17 @@ impl Template {
         Ok(())
     }
 
+    /// Of a block, its kind is always shown.
+    fn block(&mut self, stored: &str, kinds: &BTreeMap<String, Members>, and_others: bool) -> Readable {
+        let members = kind(stored)?.and_then(|it| kinds.get(&*it));
+        self.object(stored, members.unwrap_or(&of_every_block()), and_others)
+    }
+
     /// Content that was written under another definition may be of another kind: then it is shown
     /// as it is stored, if it may be shown whole.
     fn value(&mut self, stored: &str, choice: &Choice) -> Readable {
         match (choice, stored.as_bytes().first()) {
-            (Choice::Follow(_) | Choice::Within { .. }, Some(b'[')) => {
+            (Choice::Follow(_) | Choice::Within { .. } | Choice::Blocks { .. }, Some(b'[')) => {
                 let (mut parts, mut is_first) = (Parts::of_list(stored)?, true);
                 self.text.push('[');
                 while let Some(item) = parts.item()? {
@@ -100,11 +108,25 @@ impl Template {
             (Choice::Within { members, and_others }, Some(b'{')) => {
                 self.object(stored, members, *and_others)?;
             }
-            (Choice::Within { and_others: false, .. }, _) => self.text.push_str("null"),
+            (Choice::Blocks { kinds, and_others }, Some(b'{')) => self.block(stored, kinds, *and_others)?,
+            (Choice::Within { and_others: false, .. } | Choice::Blocks { and_others: false, .. }, _) => {
+                self.text.push_str("null");
+            }
             _ => self.text.push_str(stored),
         }
         Ok(())
     }
+}
+
+/// The kind of a stored block.
+fn kind(stored: &str) -> std::result::Result<Option<Cow<'_, str>>, Unreadable> {
+    let mut parts = Parts::of_object(stored)?;
+    while let Some(member) = parts.member()? {
+        if member.quoted == "\"type\"" {
+            return Ok(unquoted(member.value));
+        }
+    }
+    Ok(None)
 }
 
 type Readable = std::result::Result<(), Unreadable>;
@@ -113,13 +135,18 @@ type Readable = std::result::Result<(), Unreadable>;
 mod tests {
     use super::*;
 
-    /// The members of `{"author": …, "seo": {"image": …}}` with both followed.
+    /// The members of `{"author": …, "seo": {"image": …}, "parts": [{"type": "hero", "image": …}]}` with
+    /// all of them followed.
     fn members(and_others: bool) -> Members {
         let inner = Members::from([("image".to_owned(), Choice::Follow(Branch(2)))]);
+        let mut hero = of_every_block();
+        hero.insert("image".to_owned(), Choice::Follow(Branch(3)));
+        let kinds = BTreeMap::from([("hero".to_owned(), hero)]);
         Members::from([
             ("title".to_owned(), Choice::Whole),
             ("author".to_owned(), Choice::Follow(Branch(1))),
             ("seo".to_owned(), Choice::Within { members: inner, and_others }),
+            ("parts".to_owned(), Choice::Blocks { kinds, and_others }),
         ])
     }
 
@@ -153,7 +180,13 @@ mod tests {
                 r#"{"seo":[{"image":<2:I>},{}]}"#,
                 r#"{"seo":[{"image":<2:I>},{"b":2}]}"#,
             ),
+            (
+                r#"{"parts":[{"type":"hero","image":"I","a":1},{"type":"text","image":"J"},{"image":"K"}]}"#,
+                r#"{"parts":[{"type":"hero","image":<3:I>},{"type":"text"},{}]}"#,
+                r#"{"parts":[{"type":"hero","image":<3:I>,"a":1},{"type":"text","image":"J"},{"image":"K"}]}"#,
+            ),
             // Written under another definition.
+            (r#"{"parts":["hero"]}"#, r#"{"parts":[null]}"#, r#"{"parts":["hero"]}"#),
             (r#"{"author":7,"seo":"s"}"#, r#"{"author":7,"seo":null}"#, r#"{"author":7,"seo":"s"}"#),
             (r#"{"author":{"a":1}}"#, r#"{"author":{"a":1}}"#, r#"{"author":{"a":1}}"#),
         ] {

@@ -1,5 +1,7 @@
 //! Documents in the place of the ids that refer to them: what it costs, and where it ends.
 
+#[path = "populating/blocks.rs"]
+mod blocks;
 #[path = "populating/oracle.rs"]
 mod oracle;
 
