@@ -33,11 +33,20 @@ pub(crate) fn problem(error: DocumentError, caller: &Caller) -> Problem {
             let detail = format!("the parameter `{parameter}` {message}");
             Problem::new(Code::InvalidParameter, detail).at(parameter, Code::InvalidParameter.name(), message)
         }
-        DocumentError::BadCursor => {
+        DocumentError::BadCursor { parameter } => {
             let detail = "the cursor belongs to another list, filter or sort, or is damaged";
-            Problem::new(Code::InvalidCursor, detail)
+            Problem::new(Code::InvalidCursor, detail).at(parameter, Code::InvalidCursor.name(), detail)
         }
-        DocumentError::Unindexed { message } => Problem::new(Code::UnindexedQuery, message),
+        DocumentError::Unindexed { parameter, message } => Problem::new(
+            Code::UnindexedQuery,
+            message.clone(),
+        )
+        .at(parameter, Code::UnindexedQuery.name(), message),
+        DocumentError::TooCostly => {
+            let detail = "finding these documents takes longer than a query may: narrow the filter, follow \
+                          fewer references in it, or leave `count` out";
+            Problem::new(Code::QueryTooCostly, detail)
+        }
         DocumentError::TooMuchToPopulate { what } => {
             let detail =
                 format!("this is too much for one answer: {what}; lower `limit`, or name fewer `fields`");
@@ -141,6 +150,10 @@ fn storage(error: &StorageError) -> Problem {
         StorageError::Unavailable { .. } => {
             tracing::warn!(error = error as &dyn std::error::Error, "the storage is unavailable");
             unavailable("the storage is busy or out of reach; nothing was written")
+        }
+        StorageError::TooSlow { .. } => {
+            log(error);
+            unavailable("the storage takes too long to find this")
         }
         StorageError::OutcomeUnknown { .. } => {
             log(error);

@@ -146,7 +146,13 @@ fn walk(store: &Store, name: &str, filter: Option<&str>, section: &mut Section) 
     let mut params = ListParams { filters: filter.map(is_true).into_iter().collect(), ..Default::default() };
     let mut works = Vec::new();
     loop {
-        let query = ListQuery::parse(&store.registry, collection, &params, repository.cursor_key())?;
+        let query = ListQuery::parse(
+            &store.registry,
+            &public().tenant,
+            collection,
+            &params,
+            repository.cursor_key(),
+        )?;
         counting.reset();
         params.after = at_once(repository.list(&public(), POSTS, &query))?.next;
         if params.after.is_none() {
@@ -195,8 +201,13 @@ struct Asked {
 impl Asked {
     fn of(store: &Store, read: Read) -> Result<Self> {
         let collection = store.registry.collection(POSTS).context("the demo has posts")?;
-        let query =
-            ListQuery::parse(&store.registry, collection, &ListParams::default(), &CursorKey::new([7; 32]))?;
+        let query = ListQuery::parse(
+            &store.registry,
+            &public().tenant,
+            collection,
+            &ListParams::default(),
+            &CursorKey::new([7; 32]),
+        )?;
         Ok(Self { read, scope: public(), sample: sample(store, SAMPLE)?, query })
     }
 

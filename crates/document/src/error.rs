@@ -55,13 +55,21 @@ pub enum DocumentError {
     },
     /// A cursor that this query didn't make.
     #[error("the cursor does not belong to this query")]
-    BadCursor,
+    BadCursor {
+        /// Which parameter it is; of a query in a body, a JSON pointer to the member.
+        parameter: String,
+    },
     /// A query that no declared index serves.
     #[error("no index serves this query: {message}")]
     Unindexed {
+        /// Which parameter asks for it; of a query in a body, a JSON pointer to the member.
+        parameter: String,
         /// What to declare.
         message: String,
     },
+    /// Finding documents took longer than a read may: a filter looks at too much, or so does a count.
+    #[error("the query takes too long")]
+    TooCostly,
     /// An answer refers to more documents than are put into one.
     #[error("too much to populate: {what}")]
     TooMuchToPopulate {

@@ -12,8 +12,8 @@ mod value;
 
 pub(crate) use compile::{MAX_WALK, Plan, Viewer};
 pub(crate) use condition::{Condition, Test};
-pub(crate) use cursor::Cursor;
 pub use cursor::CursorKey;
+pub(crate) use cursor::{Cursor, Sent};
 pub use filter::MAX_CONDITIONS;
 pub(crate) use parse::locale;
 pub(crate) use path::{Crossing, Reach};
@@ -132,6 +132,11 @@ impl ListQuery {
     /// Whether it looks at documents of other collections.
     pub(crate) fn goes_through(&self) -> bool {
         self.filters.iter().any(Condition::goes_through)
+    }
+
+    /// Whether whoever asks could ask for less.
+    pub(crate) fn is_costly(&self) -> bool {
+        !self.filters.is_empty() || self.count == Count::Exact
     }
 
     /// The collections that each path of the filters leads into, whoever asks.

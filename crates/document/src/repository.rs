@@ -11,7 +11,9 @@ pub use population::{MAX_POPULATED, MAX_POPULATED_BYTES, Piece, Place, Populated
 pub use reading::Reading;
 pub(crate) use referrers::referrer;
 use stratus_access::Action;
-use stratus_storage::{Clock, Database, Row, Rows, Session, Statement, Value, parse_uuid};
+use stratus_storage::{
+    Clock, Database, Error as StorageError, Row, Rows, Session, Statement, Value, parse_uuid,
+};
 
 use crate::{
     collection::Collection,
@@ -198,7 +200,7 @@ impl DocumentRepository {
                 }
             }
         }
-        let reach = Reach { registry: &self.registry, closed: &closed };
+        let reach = Reach { registry: &self.registry, tenant: &scope.tenant, closed: &closed };
         ListQuery::parse_within(reach, collection, params, &self.key)
     }
 
@@ -206,7 +208,8 @@ impl DocumentRepository {
     ///
     /// # Errors
     ///
-    /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get).
+    /// [`DocumentError::NotFound`] and [`DocumentError::Denied`] as for [`get`](Self::get);
+    /// [`DocumentError::TooCostly`].
     pub async fn list(&self, scope: &Scope, collection: &str, query: &ListQuery) -> Result<Page> {
         self.list_in(&*self.session(scope), scope, collection, query).await
     }
@@ -233,10 +236,14 @@ impl DocumentRepository {
         let (readable, updatable) = (readable.as_str(), updatable.as_str());
         let across = Across { rights: &rights, readable, updatable, now: self.clock.now() };
         let plan = Plan::of(collection, query, &Viewer { tenant: scope.tenant.as_str(), across });
-        let mut results = match plan.statements.as_slice() {
-            [one] => vec![session.query(one).await?],
-            several => session.batch(several).await?,
+        let results = match plan.statements.as_slice() {
+            [one] => session.query(one).await.map(|it| vec![it]),
+            several => session.batch(several).await,
         };
+        let mut results = results.map_err(|error| match error {
+            StorageError::TooSlow { .. } if query.is_costly() => DocumentError::TooCostly,
+            error => DocumentError::Storage(error),
+        })?;
         let counted = if plan.counts { results.pop() } else { None };
         let count = counted.as_ref().and_then(Rows::first).map(|row| row.integer(0)).transpose()?;
         let page = Page { count, ..Walk::over(collection, query, &plan, results)?.page(&self.key)? };

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -16,8 +16,11 @@ use stratus_storage::{Error, Limits, Result, Rows, Statement, Value, refuse_tran
 
 use crate::{error::storage_error, policy::Ours};
 
-/// VM steps between two looks at the time: some 0.1 ms.
+/// VM steps between two looks at the time: some 0.4 ms.
 const STEPS_PER_LOOK: i32 = 10_000;
+
+/// How many of these looks a brief call takes at most: some 10 ms.
+const BRIEF_LOOKS: u32 = 25;
 
 /// Rows that there is room for as soon as there is a second one: a page of the usual length.
 const PAGE: usize = 20;
@@ -70,7 +73,17 @@ impl Connection {
 
     /// Starts the time of a call.
     pub(crate) fn start_watch(&self) {
-        self.watch.start();
+        self.watch.start(u32::MAX);
+    }
+
+    /// Starts a call that is interrupted as soon as it turns out to be long.
+    pub(crate) fn start_brief_watch(&self) {
+        self.watch.start(BRIEF_LOOKS);
+    }
+
+    /// Whether a brief call turned out to be long and was interrupted.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.watch.looks.load(Ordering::Relaxed) == 0
     }
 
     /// Whether the time of the call was over and its statement interrupted.
@@ -200,16 +213,25 @@ impl ToSql for Bound<'_> {
 struct Watch {
     call: Arc<AtomicU64>,
     fired: Arc<AtomicBool>,
+    /// How many more looks the call has; the last one interrupts it.
+    looks: Arc<AtomicU32>,
 }
 
 impl Watch {
     fn install(connection: &mut rusqlite::Connection, timeout: Duration) -> rusqlite::Result<Self> {
         let call = Arc::new(AtomicU64::new(0));
         let fired = Arc::new(AtomicBool::new(false));
-        let watch = Self { call: Arc::clone(&call), fired: Arc::clone(&fired) };
+        let looks = Arc::new(AtomicU32::new(u32::MAX));
+        let watch = Self { call: Arc::clone(&call), fired: Arc::clone(&fired), looks: Arc::clone(&looks) };
         let mut seen: Option<(u64, Instant)> = None;
         let handler = move || {
             let current = call.load(Ordering::Relaxed);
+            // All on one thread: a connection is used by one at a time.
+            let left = looks.load(Ordering::Relaxed).saturating_sub(1);
+            looks.store(left, Ordering::Relaxed);
+            if left == 0 {
+                return true;
+            }
             match seen {
                 Some((number, since)) if number == current => {
                     let over = since.elapsed() >= timeout;
@@ -226,9 +248,10 @@ impl Watch {
         Ok(watch)
     }
 
-    fn start(&self) {
+    fn start(&self, looks: u32) {
         self.call.fetch_add(1, Ordering::Relaxed);
         self.fired.store(false, Ordering::Relaxed);
+        self.looks.store(looks, Ordering::Relaxed);
     }
 }
 

@@ -3,13 +3,14 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
-use stratus_storage::{Consistency, Database, Limits, Result, Rows, Session, Statement};
+use stratus_storage::{Consistency, Database, Error, Limits, Result, Rows, Session, Statement};
 
 use crate::{
     error::storage_error,
     open::{OpenError, Opener},
     options::SqliteOptions,
-    readers::{Readers, reopening},
+    readers::{Answer, Patience, Readers, Unanswered, reopening},
+    slow::SlowReads,
     writer::{WriteStats, Writer},
 };
 
@@ -26,6 +27,7 @@ pub struct SqliteDatabase {
 /// removes the log.
 struct Inner {
     readers: Readers,
+    slow_reads: SlowReads,
     writer: Writer,
     opener: Opener,
 }
@@ -53,7 +55,7 @@ impl SqliteDatabase {
         }
         let writer = Writer::start(connection).map_err(|error| opener.cannot_start(error))?;
         let readers = Readers::new(opener.clone());
-        Ok(Self { inner: Arc::new(Inner { readers, writer, opener }) })
+        Ok(Self { inner: Arc::new(Inner { readers, slow_reads: SlowReads::new(), writer, opener }) })
     }
 
     /// What the writer did since it was opened.
@@ -128,17 +130,48 @@ struct SqliteSession {
     inner: Arc<Inner>,
 }
 
+impl SqliteSession {
+    /// Begins a read again that has turned out to be long, where nobody waits behind it.
+    async fn read_slowly<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Readers) -> Answer<T> + Send + 'static,
+    ) -> Result<T> {
+        let inner = Arc::clone(&self.inner);
+        let read = move || {
+            read(&inner.readers).map_err(|why| match why {
+                Unanswered::Failed(error) => error,
+                Unanswered::TakesLong => Error::Unavailable { reason: "a read was interrupted".to_owned() },
+            })
+        };
+        self.inner.slow_reads.run(read).await
+    }
+}
+
 #[async_trait]
 impl Session for SqliteSession {
     async fn query(&self, statement: &Statement) -> Result<Rows> {
-        self.inner.readers.query(statement)
+        match self.inner.readers.query(statement, Patience::Brief) {
+            Ok(rows) => Ok(rows),
+            Err(Unanswered::Failed(error)) => Err(error),
+            Err(Unanswered::TakesLong) => {
+                let statement = statement.clone();
+                self.read_slowly(move |readers| readers.query(&statement, Patience::Full)).await
+            }
+        }
     }
 
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
         if statements.is_empty() {
             Ok(Vec::new())
         } else if statements.iter().all(is_select) {
-            self.inner.readers.batch(statements)
+            match self.inner.readers.batch(statements, Patience::Brief) {
+                Ok(answers) => Ok(answers),
+                Err(Unanswered::Failed(error)) => Err(error),
+                Err(Unanswered::TakesLong) => {
+                    let statements = statements.to_vec();
+                    self.read_slowly(move |readers| readers.batch(&statements, Patience::Full)).await
+                }
+            }
         } else {
             self.inner.writer.write(statements.to_vec()).await
         }

@@ -138,6 +138,11 @@ impl Opener {
         if self.options.d1_strict { Limits::D1 } else { Limits::SQLITE }
     }
 
+    /// How long a read may take.
+    pub(crate) fn read_timeout(&self) -> Duration {
+        self.options.read_timeout
+    }
+
     /// How many connections that read are worth keeping.
     pub(crate) fn readers(&self) -> usize {
         self.readers

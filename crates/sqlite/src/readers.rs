@@ -10,11 +10,31 @@ use crate::{
     open::{OpenError, Opener},
 };
 
-/// Read-only connections that wait to be used. Reads run on the calling thread, so that there are
+/// Read-only connections that wait to be used. Reads run on the thread that calls, so that there are
 /// at most as many in use as threads that read.
 pub(crate) struct Readers {
     opener: Opener,
     idle: Mutex<Vec<Connection>>,
+}
+
+/// How long a read may keep the thread that calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Some milliseconds.
+    Brief,
+    /// As long as any read.
+    Full,
+}
+
+/// What a read answers, if it does.
+pub(crate) type Answer<T> = Result<T, Unanswered>;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// It was to be brief and isn't. Nothing is wrong with it.
+    TakesLong,
+    Failed(Error),
 }
 
 impl Readers {
@@ -24,16 +44,16 @@ impl Readers {
     }
 
     /// Answers one reading statement.
-    pub(crate) fn query(&self, statement: &Statement) -> Result<Rows> {
-        self.with(|connection| connection.read(statement))
+    pub(crate) fn query(&self, statement: &Statement, patience: Patience) -> Answer<Rows> {
+        self.with(patience, |connection| connection.read(statement))
     }
 
     /// Answers reading statements from one snapshot.
-    pub(crate) fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
+    pub(crate) fn batch(&self, statements: &[Statement], patience: Patience) -> Answer<Vec<Rows>> {
         if let [only] = statements {
-            return Ok(vec![self.query(only)?]);
+            return self.with(patience, |connection| Ok(vec![connection.read(only)?]));
         }
-        self.with(|connection| {
+        self.with(patience, |connection| {
             connection.control("BEGIN DEFERRED").map_err(storage_error)?;
             let answers = statements.iter().map(|statement| connection.read(statement)).collect();
             // A read that was interrupted or failed may have ended it already.
@@ -49,15 +69,25 @@ impl Readers {
         self.lock().clear();
     }
 
-    fn with<T>(&self, call: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+    fn with<T>(&self, patience: Patience, call: impl FnOnce(&Connection) -> Result<T>) -> Answer<T> {
         // Bound first: the lock must not be held while a connection is opened.
         let idle = self.lock().pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => self.opener.reader().map_err(reopening)?,
+            None => self.opener.reader().map_err(|error| Unanswered::Failed(reopening(error)))?,
         };
-        connection.start_watch();
-        let answer = call(&connection);
+        match patience {
+            Patience::Brief => connection.start_brief_watch(),
+            Patience::Full => connection.start_watch(),
+        }
+        let answer = call(&connection).map_err(|error| match error {
+            _ if connection.was_cut() => Unanswered::TakesLong,
+            _ if connection.timed_out() => {
+                let reason = format!("it may take {:?}", self.opener.read_timeout());
+                Unanswered::Failed(Error::TooSlow { reason })
+            }
+            error => Unanswered::Failed(error),
+        });
         // One with an open transaction would go on reading its old snapshot.
         if connection.is_autocommit() {
             let mut idle = self.lock();

@@ -1,6 +1,9 @@
 //! What callers can't do to a connection, and what D1-strict mode refuses besides.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 use stratus_sqlite::{SqliteDatabase, SqliteOptions};
 use stratus_storage::{Consistency, Database, Error, Limits, Session, Statement, Value};
@@ -156,14 +159,41 @@ async fn a_runaway_read_is_interrupted() {
         #[expect(clippy::disallowed_methods, reason = "a test of time, on a native machine")]
         let since = Instant::now();
         let queried = session.query(&runaway).await;
-        assert!(matches!(queried, Err(Error::Unavailable { .. })), "{queried:?}");
+        assert!(matches!(queried, Err(Error::TooSlow { .. })), "{queried:?}");
         let batched = session.batch(&[sound.clone(), runaway.clone()]).await;
-        assert!(matches!(batched, Err(Error::Unavailable { .. })), "{batched:?}");
+        assert!(matches!(batched, Err(Error::TooSlow { .. })), "{batched:?}");
         let took = since.elapsed();
         assert!(took >= timeout * 2 && took < timeout * 40, "{took:?}");
         session.query(&sound).await.expect("the connection is as good as new");
         session.batch(&[sound.clone(), sound.clone()]).await.expect("the pool as well");
     }
+}
+
+/// On one thread for everybody, as many of them as there are cores would keep all others waiting.
+#[tokio::test]
+async fn nobody_waits_behind_a_long_read() {
+    let (_folder, session) = session(SqliteOptions::default()).await;
+    let long = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 2000000) SELECT max(n) AS n FROM c";
+    let (long, short) = (Statement::bare(long), Statement::bare("SELECT 1 AS n"));
+    let done = Mutex::new(Vec::new());
+    let note = |name| done.lock().expect("a list").push(name);
+    let read = async |name, statement: &Statement, expected: i64| {
+        let rows = session.query(statement).await.expect("an answer");
+        assert_eq!(rows.first().expect("a row").integer(0).expect("n"), expected);
+        note(name);
+    };
+    let batch = async {
+        let answers = session.batch(&[short.clone(), long.clone()]).await.expect("answers");
+        assert_eq!(answers[1].first().expect("a row").integer(0).expect("n"), 2_000_000);
+        note("long");
+    };
+    tokio::join!(read("long", &long, 2_000_000), batch, read("long", &long, 2_000_000), async {
+        for _ in 0..10 {
+            read("short", &short, 1).await;
+        }
+    });
+    let done = done.into_inner().expect("a list");
+    assert_eq!(done.iter().rposition(|it| *it == "short"), Some(9), "{done:?}");
 }
 
 #[tokio::test]

@@ -38,6 +38,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// A read ran longer than it may and was stopped. Asked again it takes as long: ask for less.
+    #[error("the read took too long: {reason}")]
+    TooSlow {
+        /// How long it may run.
+        reason: String,
+    },
+
     /// The answer to a write was lost: it may have been committed, or not. Look it up by the
     /// `op_id` that it carried; never repeat it blindly. See [`commit`](crate::commit).
     #[error("the outcome of a write is unknown: {reason}")]

@@ -85,9 +85,14 @@ fn take_list(params: &mut Params, state: State) -> Result<ListParams, Problem> {
 
 /// What was wrong with a parameter is wrong with the member of that name.
 fn in_body(error: DocumentError) -> DocumentError {
+    let member = |name: String| if name.starts_with('/') { name } else { format!("/{name}") };
     match error {
-        DocumentError::BadParameter { parameter, message } if !parameter.starts_with('/') => {
-            DocumentError::BadParameter { parameter: format!("/{parameter}"), message }
+        DocumentError::BadParameter { parameter, message } => {
+            DocumentError::BadParameter { parameter: member(parameter), message }
+        }
+        DocumentError::BadCursor { parameter } => DocumentError::BadCursor { parameter: member(parameter) },
+        DocumentError::Unindexed { parameter, message } => {
+            DocumentError::Unindexed { parameter: member(parameter), message }
         }
         other => other,
     }

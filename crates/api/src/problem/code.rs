@@ -72,6 +72,7 @@ codes! {
     UnindexedQuery "unindexed_query" UNPROCESSABLE_ENTITY "No index serves this query"
     IdempotencyMismatch "idempotency_mismatch" UNPROCESSABLE_ENTITY "The key stands for another request"
     TooMuchToPopulate "too_much_to_populate" UNPROCESSABLE_ENTITY "The references lead to too much for one answer"
+    QueryTooCostly "query_too_costly" UNPROCESSABLE_ENTITY "The query looks at too much"
     PreconditionRequired "precondition_required" PRECONDITION_REQUIRED "If-Match is required"
     TooManyRequests "too_many_requests" TOO_MANY_REQUESTS "Too many requests"
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong"

@@ -38,6 +38,22 @@ async fn a_failing_read_tells_nothing() {
 }
 
 #[tokio::test]
+async fn a_query_that_takes_too_long_is_the_askers() {
+    let app = App::new().await;
+    let slow = || Error::TooSlow { reason: secret() };
+    for (uri, status, code) in [
+        ("/api/posts", 503, "unavailable"),
+        ("/api/posts?filter[author.name]=Ada", 422, "query_too_costly"),
+        ("/api/posts?count=exact", 422, "query_too_costly"),
+    ] {
+        app.faulty.then(Fault::Fail(slow()));
+        let answer = app.ask(get(uri)).await;
+        answer.refuses(status, code);
+        assert!(!answer.text().contains("secret"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_failing_write_leaves_nothing() {
     let app = App::new().await;
     let id = app.make("pages", json!({"slug": "a", "fields": {"title": "T"}})).await;

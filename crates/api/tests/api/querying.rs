@@ -61,6 +61,24 @@ async fn a_body_asks_what_parameters_ask() {
             "Apple",
         ),
         ("filter[title][contains]=pp", json!({"filter": {"title": {"contains": "pp"}}}), "apple Apple"),
+        // What all documents of a collection have in common, told of those that are referred to.
+        ("filter[author.status]=draft", json!({"filter": {"author.status": "draft"}}), ""),
+        ("filter[author.type][in]=posts", json!({"filter": {"author.type": {"in": ["posts"]}}}), ""),
+        (
+            "filter[author.type][ne]=posts&limit=2",
+            json!({"filter": {"author.type": {"ne": "posts"}}, "limit": 2}),
+            "apple Banana",
+        ),
+        (
+            "filter[not][categories.status][in]=draft,trashed&filter[rating]=4",
+            json!({"filter": {"not": {"categories.status": {"in": ["draft", "trashed"]}}, "rating": 4}}),
+            "apple",
+        ),
+        (
+            "filter[author.type]=authors&limit=1",
+            json!({"filter": {"author.type": "authors"}, "limit": 1}),
+            "apple",
+        ),
         ("filter[title][ends]=fel", json!({"filter": {"title": {"ends": "fel"}}}), "Äpfel"),
         ("filter[not][featured]=true", json!({"filter": {"not": {"featured": true}}}), "Banana Äpfel"),
         (
@@ -103,7 +121,75 @@ async fn a_cursor_of_one_goes_on_in_the_other() {
     .await;
     assert_eq!(back.each("/fields/title"), ["apple"]);
     let other = json!({"filter": {"featured": true}, "after": next});
-    app.ask(post("/api/posts/query", other)).await.refuses(400, "invalid_cursor");
+    let refused = app.ask(post("/api/posts/query", other)).await;
+    refused.refuses(400, "invalid_cursor");
+    assert_eq!(refused.at("/errors/0/pointer"), "/after");
+    let refused = app.ask(get(&format!("/api/posts?before={next}"))).await;
+    refused.refuses(400, "invalid_cursor");
+    assert_eq!(refused.at("/errors/0/pointer"), "before");
+}
+
+#[tokio::test]
+async fn what_no_index_serves_is_named() {
+    let app = shelf().await;
+    for (query, pointer) in [("sort=cover", "sort"), ("filter[excerpt]=a", "filter[excerpt]")] {
+        let refused = app.ask(get(&format!("/api/posts?{query}"))).await;
+        refused.refuses(422, "unindexed_query");
+        assert_eq!(refused.at("/errors/0/pointer"), pointer);
+    }
+    for (body, pointer) in [
+        (json!({"sort": ["-cover"]}), "/sort"),
+        (json!({"filter": {"or": [{"title": "a"}, {"excerpt": "b"}]}}), "/filter/or/1/excerpt"),
+    ] {
+        let refused = app.ask(post("/api/posts/query", body)).await;
+        refused.refuses(422, "unindexed_query");
+        assert_eq!(refused.at("/errors/0/pointer"), pointer);
+    }
+}
+
+/// Many doubles are those that a parser gets wrong in the last bit.
+#[tokio::test]
+async fn numbers_are_kept_and_found_to_the_last_bit() {
+    let app = App::new().await;
+    let ada = app.author("Ada").await;
+    let numbers = [
+        "4.964144951134918e-29",
+        "1.5061642402352393",
+        "1.1706591779475792e-9",
+        "0.1",
+        "-123456789012345.67",
+    ];
+    for (number, of_it) in numbers.iter().flat_map(|it| [(it, 1), (it, 2)]) {
+        let rating: Value = serde_json::from_str(number).unwrap();
+        let fields =
+            json!({"title": format!("{number} {of_it}"), "body": "b", "author": ada, "rating": rating});
+        let id = app.make("posts", json!({"publish": true, "fields": fields})).await;
+        let renamed = json!({"publish": true, "fields": {"title": format!("{number} and {of_it}")}});
+        app.ask(super::app::patch(&format!("/api/posts/{id}"), "*", renamed).admin()).await;
+        let kept = app.ask(get(&format!("/api/posts/{id}?fields=rating"))).await;
+        assert!(kept.text().contains(&format!("{{\"rating\":{number}}}")), "{number}: {}", kept.text());
+    }
+    for number in numbers {
+        let value: Value = serde_json::from_str(number).unwrap();
+        let found = same(
+            &app,
+            &format!("filter[rating]={number}&count=exact"),
+            json!({"filter": {"rating": value}, "count": "exact"}),
+        )
+        .await;
+        assert_eq!(found.at("/meta/count"), "2", "{number}");
+    }
+    let (mut seen, mut address) = (0, "/api/posts?sort=-rating&limit=1".to_owned());
+    loop {
+        let page = app.ask(get(&address)).await;
+        seen += page.each("/id").len();
+        let next = page.at("/page/next");
+        if next.is_empty() || next == "null" || seen > 20 {
+            break;
+        }
+        address = format!("/api/posts?sort=-rating&limit=1&after={next}");
+    }
+    assert_eq!(seen, 2 * numbers.len());
 }
 
 #[tokio::test]

@@ -40,6 +40,20 @@ async fn tenants_do_not_see_each_other() {
     assert_eq!(app.ask(twin.with("host", "b.example").admin()).await.status, 201);
 }
 
+/// It would tell where the other tenant's documents lie, however little.
+#[tokio::test]
+async fn a_cursor_is_of_one_tenant() {
+    let app = two().await;
+    for slug in ["x", "y"] {
+        let made = post("/api/pages", json!({"slug": slug, "publish": true, "fields": {"title": slug}}));
+        assert_eq!(app.ask(made.with("host", "a.example").admin()).await.status, 201);
+    }
+    let first = app.ask(get("/api/pages?limit=1").with("host", "a.example")).await;
+    let next = format!("/api/pages?limit=1&after={}", first.at("/page/next"));
+    assert_eq!(app.ask(get(&next).with("host", "a.example")).await.status, 200);
+    app.ask(get(&next).with("host", "b.example")).await.refuses(400, "invalid_cursor");
+}
+
 #[tokio::test]
 async fn an_unknown_host_comes_first() {
     let app = two().await;

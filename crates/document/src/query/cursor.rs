@@ -75,11 +75,12 @@ impl CursorKey {
     ///
     /// [`DocumentError::BadCursor`] for anything else, [`Error::Unavailable`] while the key is
     /// awaited.
-    pub(crate) fn open(&self, about: &str, text: &str) -> Result<Vec<u8>> {
+    pub(crate) fn open(&self, about: &str, cursor: Sent<'_>) -> Result<Vec<u8>> {
+        let text = cursor.text;
         let mut cipher = Aes128Siv::new(&self.there()?.into());
         let sealed = (text.len() <= MAX_TEXT).then(|| Base64UrlUnpadded::decode_vec(text).ok()).flatten();
         let opened = sealed.and_then(|it| cipher.decrypt([about.as_bytes()], &it).ok());
-        opened.ok_or(DocumentError::BadCursor)
+        opened.ok_or_else(|| cursor.is_bad())
     }
 
     fn there(&self) -> Result<[u8; 32]> {
@@ -91,6 +92,21 @@ impl CursorKey {
 impl fmt::Debug for CursorKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CursorKey(…)")
+    }
+}
+
+/// A cursor as a client sent it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent<'a> {
+    /// The parameter that it came in.
+    pub(crate) parameter: &'a str,
+    pub(crate) text: &'a str,
+}
+
+impl Sent<'_> {
+    /// The refusal of one that this query didn't make.
+    pub(crate) fn is_bad(self) -> DocumentError {
+        DocumentError::BadCursor { parameter: self.parameter.to_owned() }
     }
 }
 
@@ -112,19 +128,19 @@ impl Cursor {
 
     pub(crate) fn decode(
         key: &CursorKey,
-        text: &str,
+        cursor: Sent<'_>,
         fingerprint: &str,
         keys: &[(Key, Direction)],
     ) -> Result<Self> {
-        let payload = key.open(fingerprint, text)?;
-        let mut list: Vec<Json> = serde_json::from_slice(&payload).map_err(|_| DocumentError::BadCursor)?;
+        let payload = key.open(fingerprint, cursor)?;
+        let mut list: Vec<Json> = serde_json::from_slice(&payload).map_err(|_| cursor.is_bad())?;
         let id = list.pop().and_then(|it| it.as_str().map(str::to_owned));
-        let id = id.filter(|it| parse_uuid(it).is_ok()).ok_or(DocumentError::BadCursor)?;
+        let id = id.filter(|it| parse_uuid(it).is_ok()).ok_or_else(|| cursor.is_bad())?;
         if list.len() != keys.len() {
-            return Err(DocumentError::BadCursor);
+            return Err(cursor.is_bad());
         }
         let values = list.iter().zip(keys).map(|(json, (key, _))| from_json(json, key));
-        let values = values.collect::<Option<_>>().ok_or(DocumentError::BadCursor)?;
+        let values = values.collect::<Option<_>>().ok_or_else(|| cursor.is_bad())?;
         Ok(Self { values, id })
     }
 }
@@ -159,6 +175,10 @@ fn from_json(json: &Json, key: &Key) -> Option<Value> {
 mod tests {
     use super::*;
 
+    fn sent(text: &str) -> Sent<'_> {
+        Sent { parameter: "after", text }
+    }
+
     #[test]
     fn without_a_key_a_cursor_is_neither_wrong_nor_empty() {
         let waits = |error| matches!(error, DocumentError::Storage(Error::Unavailable { .. }));
@@ -166,9 +186,9 @@ mod tests {
         let cursor = known.seal("a list", b"[]").unwrap();
         let key = CursorKey::awaited();
         assert!(key.seal("a list", b"[]").is_err_and(waits));
-        assert!(key.open("a list", &cursor).is_err_and(waits));
+        assert!(key.open("a list", sent(&cursor)).is_err_and(waits));
         key.give([7; 32]);
-        assert_eq!(key.open("a list", &cursor).unwrap(), b"[]");
-        assert!(matches!(key.open("another list", &cursor), Err(DocumentError::BadCursor)));
+        assert_eq!(key.open("a list", sent(&cursor)).unwrap(), b"[]");
+        assert!(matches!(key.open("another list", sent(&cursor)), Err(DocumentError::BadCursor { .. })));
     }
 }

@@ -137,6 +137,10 @@ impl Typing<'_> {
     }
 
     fn through(&self, hop: &Hop<'_>, condition: Condition) -> Condition {
+        // What holds of no document at all needn't be looked for.
+        if matches!(condition, Condition::Constant(false)) {
+            return condition;
+        }
         Condition::Through(Through {
             field: hop.field.to_owned(),
             collection: hop.collection.clone(),
@@ -225,7 +229,7 @@ fn field(field: &Field, is_many: bool, operator: Operator, operands: &Operands<'
     operator.applies_to(Kind::of(definition.kind), is_many, operands)?;
     let indexed = definition.index || definition.unique;
     if !is_reference {
-        declared(field, indexed)?;
+        declared(field, indexed, operands.pointer)?;
     }
     let target = match column.filter(|_| indexed) {
         Some(key) => Target::Column(key),
@@ -239,7 +243,7 @@ fn field(field: &Field, is_many: bool, operator: Operator, operands: &Operands<'
 }
 
 /// Fails for what can't be filtered by, naming what to declare.
-fn declared(field: &Field, indexed: bool) -> Result<()> {
+fn declared(field: &Field, indexed: bool, pointer: &str) -> Result<()> {
     let definition = &field.definition;
     if indexed || definition.facet {
         return Ok(());
@@ -252,7 +256,7 @@ fn declared(field: &Field, indexed: bool) -> Result<()> {
     } else {
         format!("`{}` has no single values to filter by, whatever is declared", field.path)
     };
-    Err(DocumentError::Unindexed { message })
+    Err(DocumentError::Unindexed { parameter: pointer.to_owned(), message })
 }
 
 /// What a collection can be filtered by, for those who named something else.

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
+use stratus_access::TenantId;
 
 use super::{
-    Condition, Cursor, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Position, Reach, filter,
+    Condition, Cursor, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_LIMIT, Position, Reach, Sent,
+    filter,
 };
 use crate::{
     collection::Collection,
@@ -53,11 +55,12 @@ impl ListQuery {
     /// [`DocumentError::Unindexed`] when no declared index serves it.
     pub fn parse(
         registry: &Registry,
+        tenant: &TenantId,
         collection: &Collection,
         params: &ListParams,
         key: &CursorKey,
     ) -> Result<Self> {
-        Self::parse_within(Reach { registry, closed: &BTreeSet::new() }, collection, params, key)
+        Self::parse_within(Reach { registry, tenant, closed: &BTreeSet::new() }, collection, params, key)
     }
 
     /// [`parse`](Self::parse) for someone who may not read every collection.
@@ -78,11 +81,13 @@ impl ListQuery {
         let (index, bound) = drive(collection, state, &filters, &sort, id_direction)?;
         // A key that the index answers with one value orders nothing.
         let sort: Vec<_> = sort.into_iter().filter(|(key, _)| !bound.contains(&key.column)).collect();
-        let fingerprint = fingerprint(collection, state, &locale, said.as_deref(), &sort, id_direction);
+        let whose = [reach.tenant.as_str(), collection.name(), state.name(), &locale];
+        let fingerprint = fingerprint(whose, said.as_deref(), &sort, id_direction);
+        let decode = |cursor| Cursor::decode(key, cursor, &fingerprint, &sort);
         let position = match (&params.after, &params.before) {
             (None, None) => Position::Start,
-            (Some(text), None) => Position::After(Cursor::decode(key, text, &fingerprint, &sort)?),
-            (None, Some(text)) => Position::Before(Cursor::decode(key, text, &fingerprint, &sort)?),
+            (Some(text), None) => Position::After(decode(Sent { parameter: "after", text })?),
+            (None, Some(text)) => Position::Before(decode(Sent { parameter: "before", text })?),
             (Some(_), Some(_)) => {
                 return Err(DocumentError::parameter("before", "can't be combined with `after`"));
             }
@@ -176,19 +181,23 @@ fn drive(
     best.map(|(index, bound)| (index.name.clone(), bound)).ok_or_else(|| {
         if state == State::Trashed {
             let message = "the trash is sorted by `updatedAt` alone".to_owned();
-            return DocumentError::Unindexed { message };
+            return unindexed(message);
         }
         if sort.is_empty() || last_direction(sort) != id_direction {
             let message = "`id` alone is no order, and it goes the way of the key before it: leave it out";
-            return DocumentError::Unindexed { message: message.to_owned() };
+            return unindexed(message.to_owned());
         }
         let keys = sort.iter().map(|(key, direction)| match direction {
             Direction::Ascending => format!("\"{}\"", key.name),
             Direction::Descending => format!("\"-{}\"", key.name),
         });
         let keys = keys.collect::<Vec<_>>().join(", ");
-        DocumentError::Unindexed { message: format!("to sort like this, declare \"indexes\": [[{keys}]]") }
+        unindexed(format!("to sort like this, declare \"indexes\": [[{keys}]]"))
     })
+}
+
+fn unindexed(message: String) -> DocumentError {
+    DocumentError::Unindexed { parameter: "sort".to_owned(), message }
 }
 
 /// The column that a condition gives one value.
@@ -218,16 +227,16 @@ fn serves(
     (same_keys && (forward || backward)).then_some(bound)
 }
 
+/// What cursors are bound to: whose documents are listed (the tenant, the collection, the state, the
+/// locale), and how.
 fn fingerprint(
-    collection: &Collection,
-    state: State,
-    locale: &str,
+    whose: [&str; 4],
     filter: Option<&str>,
     sort: &[(Key, Direction)],
     id_direction: Direction,
 ) -> String {
     let mut text = String::with_capacity(200);
-    for part in [collection.name(), state.name(), locale] {
+    for part in whose {
         text.push_str(part);
         text.push('|');
     }

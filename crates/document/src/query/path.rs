@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use stratus_access::TenantId;
+
 use crate::{
     collection::{Collection, Field, FieldKind},
     definition::FieldType,
@@ -17,6 +19,8 @@ pub(crate) const MAX_HOPS: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Reach<'a> {
     pub(crate) registry: &'a Registry,
+    /// Whose documents they are.
+    pub(crate) tenant: &'a TenantId,
     /// The names of those that are closed to the caller: they are as good as not there.
     pub(crate) closed: &'a BTreeSet<String>,
 }

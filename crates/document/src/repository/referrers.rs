@@ -10,8 +10,8 @@ use stratus_storage::{Row, Statement, Value};
 use super::DocumentRepository;
 use crate::{
     document::Scope,
-    error::{DocumentError, Referrer, Result},
-    query::{MAX_LIMIT, MAX_WALK},
+    error::{Referrer, Result},
+    query::{MAX_LIMIT, MAX_WALK, Sent},
     sql::Builder,
 };
 
@@ -43,7 +43,7 @@ impl DocumentRepository {
     ///
     /// # Errors
     ///
-    /// [`DocumentError::BadCursor`] for a cursor of another document; else those of
+    /// [`BadCursor`](crate::DocumentError::BadCursor) for a cursor of another document; else those of
     /// [`get`](Self::get).
     pub async fn referrers(
         &self,
@@ -124,8 +124,9 @@ impl DocumentRepository {
     }
 
     fn position(&self, id: &str, text: &str) -> Result<Position> {
-        let payload = self.cursor_key().open(&about(id), text)?;
-        Position::parse(&payload).ok_or(DocumentError::BadCursor)
+        let cursor = Sent { parameter: "after", text };
+        let payload = self.cursor_key().open(&about(id), cursor)?;
+        Position::parse(&payload).ok_or_else(|| cursor.is_bad())
     }
 }
 

@@ -58,9 +58,14 @@ async fn old_rows_are_shown_through_todays_definition_and_can_be_rewritten() {
     let by_mood = async || {
         let collection = registry.collection("notes").expect("notes");
         let filters = vec![filter("mood", "calm")];
-        let query =
-            ListQuery::parse(&registry, collection, &ListParams { filters, ..ListParams::default() }, &key())
-                .expect("a query");
+        let query = ListQuery::parse(
+            &registry,
+            &world.public().tenant,
+            collection,
+            &ListParams { filters, ..ListParams::default() },
+            &key(),
+        )
+        .expect("a query");
         service.repository().list(&public, "notes", &query).await.expect("a page").documents.len()
     };
     // At once: what is private now is not shown. What is derived has to wait.
@@ -162,7 +167,8 @@ async fn cursors_carry_values_of_a_type_that_was() {
     let mut shown = Vec::new();
     loop {
         let registry = service.repository().registry();
-        let query = ListQuery::parse(registry, collection, &params, &key()).expect("its own cursor");
+        let query = ListQuery::parse(registry, &world.public().tenant, collection, &params, &key())
+            .expect("its own cursor");
         let page = service.repository().list(&world.public(), "notes", &query).await.expect("a page");
         shown.extend(page.documents.into_iter().map(|it| it.fields));
         let Some(next) = page.next else { break };

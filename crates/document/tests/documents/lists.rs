@@ -214,7 +214,7 @@ async fn what_no_index_serves_is_refused_with_the_cure() {
     let check = async |sort: &str, cure: &str| {
         let params = ListParams { sort: Some(sort.to_owned()), ..ListParams::default() };
         match world.list(&world.public(), "things", &params).await {
-            Err(DocumentError::Unindexed { message }) => assert!(message.contains(cure), "{message}"),
+            Err(DocumentError::Unindexed { message, .. }) => assert!(message.contains(cure), "{message}"),
             other => panic!("{sort}: expected a refusal, got {other:?}"),
         }
     };
@@ -264,7 +264,7 @@ async fn facets_and_references_inside_lists_can_be_filtered_by() {
         let params = ListParams { filters: vec![filter(name, "x")], ..ListParams::default() };
         let refused = world.list(&world.public(), "deep", &params).await;
         assert!(
-            matches!(&refused, Err(DocumentError::Unindexed { message }) if message.contains("no single values"))
+            matches!(&refused, Err(DocumentError::Unindexed { message, .. }) if message.contains("no single values"))
         );
     }
 }
@@ -435,7 +435,7 @@ async fn a_cursor_belongs_to_its_query() {
     let check = async |params: ListParams, sound: bool| {
         let found = world.list(&world.public(), "posts", &params).await;
         match (&found, sound) {
-            (Ok(_), true) | (Err(DocumentError::BadCursor), false) => {}
+            (Ok(_), true) | (Err(DocumentError::BadCursor { .. }), false) => {}
             _ => panic!("{params:?}: {found:?}"),
         }
     };

@@ -139,6 +139,7 @@ async fn a_level_is_one_round_trip() {
         // Of a list, the documents that it has itself are not looked up again.
         let query = ListQuery::parse(
             world.repository().registry(),
+            &TenantId::default(),
             chosen.collection(Selection::ROOT),
             &ListParams::default(),
             world.repository().cursor_key(),
@@ -186,6 +187,7 @@ async fn a_list_with_a_reference_is_two_statements() {
         let params = ListParams { state: Some(state.name().into()), ..ListParams::default() };
         let query = ListQuery::parse(
             world.repository().registry(),
+            &TenantId::default(),
             chosen.collection(Selection::ROOT),
             &params,
             world.repository().cursor_key(),

@@ -24,27 +24,31 @@ const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("accept-encoding")
 /// What of a request decides whether its answer is compressed.
 pub(super) struct Wish {
     takes_gzip: bool,
-    has_body: bool,
+    is_head: bool,
 }
 
 impl Wish {
     pub(super) fn of(method: &Method, headers: &HeaderMap) -> Self {
-        Self { takes_gzip: takes_gzip(headers), has_body: *method != Method::HEAD }
+        Self { takes_gzip: takes_gzip(headers), is_head: *method == Method::HEAD }
     }
 
     /// The answer, compressed or as it is. A tag of bytes that differ by their coding is weak.
     pub(super) async fn grant(self, mut answer: Response) -> Response {
-        let length = answer.body().size_hint().exact().unwrap_or_default();
         let is_unchanged = answer.status() == StatusCode::NOT_MODIFIED;
-        if !is_unchanged && (length < WORTH || !is_json(answer.headers()) || !self.has_body) {
+        if !is_unchanged && !is_json(answer.headers()) {
             return answer;
         }
-        // Also where it is not compressed: a cache must not hand this answer to everyone.
+        // Also where it is not compressed: a cache must not hand this answer to everyone. How long the
+        // answer would be that is unchanged is not known, so this is said of short ones, too.
         answer.headers_mut().append(header::VARY, ACCEPT_ENCODING);
-        if is_unchanged || !self.takes_gzip {
+        if is_unchanged || !self.takes_gzip || length(&answer) < WORTH {
             return answer;
         }
         let (mut head, body) = answer.into_parts();
+        if self.is_head {
+            say_compressed(&mut head.headers);
+            return Response::from_parts(head, body);
+        }
         let plain = match to_bytes(body, usize::MAX).await {
             Ok(plain) => plain,
             // It is in memory already, so this does not happen; the connection breaks off if it does.
@@ -53,12 +57,23 @@ impl Wish {
         let Some(short) = compressed(plain.clone()).await else {
             return Response::from_parts(head, Body::from(plain));
         };
-        head.headers.insert(header::CONTENT_ENCODING, GZIP);
-        head.headers.remove(header::CONTENT_LENGTH);
-        if let Some(tag) = head.headers.get(header::ETAG).and_then(weak) {
-            head.headers.insert(header::ETAG, tag);
-        }
+        say_compressed(&mut head.headers);
         Response::from_parts(head, Body::from(short))
+    }
+}
+
+/// Of the bytes of an answer, or of those that the answer to a GET would have.
+fn length(answer: &Response) -> u64 {
+    let said = answer.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    said.or_else(|| answer.body().size_hint().exact()).unwrap_or_default()
+}
+
+/// How long it is now is not known yet; its tag is that of other bytes.
+fn say_compressed(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_ENCODING, GZIP);
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(tag) = headers.get(header::ETAG).and_then(weak) {
+        headers.insert(header::ETAG, tag);
     }
 }
 
@@ -151,12 +166,12 @@ mod tests {
     async fn everything_else_stays_as_it_is() {
         let long = "words ".repeat(1_000);
         for (wish, kind, body, varies) in [
-            (wish("gzip"), "application/json", "{}", false),
+            (wish("gzip"), "application/json", "{}", true),
             (wish("gzip"), "image/png", long.as_str(), false),
             (wish("br"), "application/json", long.as_str(), true),
             (wish("gzip;q=0, *"), "application/json", long.as_str(), true),
             (wish(""), "application/problem+json", long.as_str(), true),
-            (Wish::of(&Method::HEAD, &HeaderMap::new()), "application/json", long.as_str(), false),
+            (Wish::of(&Method::HEAD, &HeaderMap::new()), "application/json", long.as_str(), true),
         ] {
             let sent = wish.grant(answer(200, kind, body)).await;
             assert_eq!(sent.headers().contains_key("vary"), varies, "{kind}");
@@ -166,6 +181,19 @@ mod tests {
         }
         let unchanged = wish("gzip").grant(answer(304, "application/json", "")).await;
         assert_eq!(unchanged.headers()["vary"], "accept-encoding");
+    }
+
+    #[tokio::test]
+    async fn a_head_has_the_headers_of_the_body_that_it_has_not() {
+        let mut head = wish("gzip");
+        head.is_head = true;
+        let mut bare = answer(200, "application/json", "");
+        bare.headers_mut().insert("content-length", HeaderValue::from(70_000));
+        let sent = head.grant(bare).await;
+        assert_eq!(sent.headers()["content-encoding"], "gzip");
+        assert_eq!(sent.headers()["etag"], "W/\"r1-a\"");
+        assert_eq!(sent.headers()["vary"], "accept-encoding");
+        assert!(!sent.headers().contains_key("content-length"));
     }
 
     #[test]

@@ -257,6 +257,7 @@ async fn agrees(planned: &[Planned], spec: &Spec) {
         let params = ListParams { state: Some(state.name().into()), ..ListParams::default() };
         let query = ListQuery::parse(
             world.repository().registry(),
+            &scope.tenant,
             collection,
             &params,
             world.repository().cursor_key(),
