@@ -14,8 +14,10 @@ use super::{
     kept::{self, Kept},
     names::Names,
     operation::{Change, Done, Failed, Keyed, Operation, Outcome, Step},
-    place::{self, Begun},
-    rights_for, state,
+    place::{self, Groups, Kin},
+    rights_for,
+    room::{MAX_HELD, Room, Rooms, is_withheld},
+    state,
     write::Prepared,
 };
 use crate::{
@@ -23,10 +25,6 @@ use crate::{
     document::Scope,
     error::{DocumentError, Result},
 };
-
-/// How many bytes a batch may hold at once: the rows that its look finds, and the parameters of its
-/// statements. A few words can ask for a hundred large documents.
-const MAX_HELD: usize = 16 << 20;
 
 /// An operation, and the collection that it is in.
 struct Plan<'a> {
@@ -163,9 +161,10 @@ impl DocumentsService {
     ) -> Result<Looked, Failed> {
         let mut statements: Vec<_> = keyed.map(|it| kept::look(scope, it)).into_iter().collect();
         let mut ranges = Vec::with_capacity(plans.len());
+        let mut rooms = Rooms::of(plans.iter().map(|it| it.operation));
         for (at, plan) in plans.iter().enumerate() {
-            let start = statements.len();
-            statements.extend(self.looks(scope, plan).map_err(Failed::at(at))?);
+            let (start, room) = (statements.len(), rooms.next(plan.operation));
+            statements.extend(self.looks(scope, plan, &room).map_err(Failed::at(at))?);
             ranges.push(start..statements.len());
         }
         let session = self.database.session(Consistency::Primary);
@@ -186,17 +185,17 @@ impl DocumentsService {
         Ok(Looked { rows, ranges, kept, seen: session.bookmark() })
     }
 
-    fn looks(&self, scope: &Scope, plan: &Plan<'_>) -> Result<Vec<Statement>> {
+    fn looks(&self, scope: &Scope, plan: &Plan<'_>, room: &Room) -> Result<Vec<Statement>> {
         let Plan { operation, collection } = plan;
         let original = operation.input().and_then(|input| place::target(scope, collection, input));
         let Some(id) = operation.named() else { return Ok(original.into_iter().collect()) };
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let mut looks = match operation.change {
-            Change::Duplicate { .. } => self.source_looks(scope, collection, id),
-            _ => state::looks(scope, collection, id, operation.needs(), &scope.rights()),
+            Change::Duplicate { .. } => self.source_looks(scope, collection, id, room),
+            _ => state::looks(scope, collection, id, operation.needs(), &scope.rights(), room),
         };
         if let Change::Restore { version, .. } = operation.change {
-            looks.push(state::version_look(scope, collection, id, version));
+            looks.push(state::version_look(scope, collection, id, version, room));
         }
         looks.extend(original);
         Ok(looks)
@@ -251,11 +250,12 @@ impl DocumentsService {
         looked: &Looked,
     ) -> (Vec<Prepared<'a>>, Option<Failed>) {
         let mut prepared = Vec::with_capacity(plans.len());
-        let (mut begun, mut names, mut held) = (Begun::default(), Names::default(), Held::default());
+        let mut groups = Groups::of(plans.iter().filter_map(|it| it.operation.input()));
+        let (mut names, mut held) = (Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
-            let next = match held.add(rows.iter().map(Rows::size)) {
-                Ok(()) => self.prepare(scope, plan, rows, &mut begun, &names).await,
+            let next = match held.look(plan.operation, rows) {
+                Ok(()) => self.prepare(scope, plan, rows, &mut groups, &names).await,
                 Err(error) => Err(error),
             };
             let next = next.and_then(|it| {
@@ -280,7 +280,7 @@ impl DocumentsService {
         scope: &'a Scope,
         plan: &Plan<'a>,
         rows: &[Rows],
-        begun: &mut Begun,
+        groups: &mut Groups<'_>,
         names: &Names,
     ) -> Result<Prepared<'a>> {
         let Plan { operation, collection } = *plan;
@@ -291,11 +291,16 @@ impl DocumentsService {
         };
         let (id, input) = match change {
             Change::Create(input) => {
-                return self.create_root(scope, collection, input, rows.first(), begun);
+                let is_editable = collection.allows(&scope.caller, Action::Update);
+                let kin = Kin { original: rows.first(), name: operation.name, is_editable };
+                return self.create_root(scope, collection, input, kin, groups);
             }
             Change::Duplicate { id, input } => {
                 let source = self.source(scope, collection, id, rows).await?;
-                return self.copy_root(scope, collection, &source, input, rows.get(2), begun);
+                // The head is seen by those who may change it, and a copy has the same permissions.
+                let is_editable = rows.first().is_some_and(|it| !it.is_empty());
+                let kin = Kin { original: rows.get(2), name: operation.name, is_editable };
+                return self.copy_root(scope, collection, &source, input, kin, groups);
             }
             Change::Patch { id, input, .. } | Change::Replace { id, input, .. } => (id, Some(input)),
             Change::Restore { id, .. } | Change::Step { id, .. } => (id, None),
@@ -311,7 +316,7 @@ impl DocumentsService {
             Change::Step { step, .. } => self.step_root(scope, collection, &current, step),
             _ => {
                 let original = match input {
-                    Some(_) => self.original(also, begun)?,
+                    Some(input) => self.original(collection, input, also, groups)?,
                     None => None,
                 };
                 self.save_root(scope, collection, &current, change, also, original)
@@ -325,15 +330,29 @@ impl DocumentsService {
 struct Held(usize);
 
 impl Held {
+    /// Adds what an operation looked at.
+    fn look(&mut self, operation: &Operation<'_>, rows: &[Rows]) -> Result<()> {
+        match (rows.iter().any(is_withheld), operation.change) {
+            (false, _) => self.add(rows.iter().map(Rows::size)),
+            (true, Change::Duplicate { .. }) => Err(DocumentError::TooLarge {
+                what: format!(
+                    "the copies of a batch take equal shares of {MAX_HELD} bytes, and this document more than one: copy it in a batch of fewer"
+                ),
+            }),
+            (true, _) => Err(Self::too_much()),
+        }
+    }
+
     fn add(&mut self, sizes: impl Iterator<Item = usize>) -> Result<()> {
         self.0 += sizes.sum::<usize>();
-        if self.0 > MAX_HELD {
-            let what = format!(
-                "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes"
-            );
-            return Err(DocumentError::TooLarge { what });
-        }
-        Ok(())
+        if self.0 > MAX_HELD { Err(Self::too_much()) } else { Ok(()) }
+    }
+
+    fn too_much() -> DocumentError {
+        let what = format!(
+            "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes: do it in several batches"
+        );
+        DocumentError::TooLarge { what }
     }
 }
 
