@@ -271,6 +271,7 @@ async fn bodies_that_are_refused() {
         (json!({"limit": "10"}), "bad_request", "/limit"),
         (json!({"limit": 101}), "bad_request", "/limit"),
         (json!({"limit": 1.5}), "bad_request", "/limit"),
+        (json!({"limit": 1.5}), "bad_request", "/limit"),
         (json!({"sort": "nothing"}), "bad_request", "/sort"),
         (json!({"sort": [1]}), "bad_request", "/sort"),
         (json!({"count": true}), "bad_request", "/count"),

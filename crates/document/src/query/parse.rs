@@ -112,7 +112,7 @@ impl ListQuery {
 
 fn limit(text: Option<&str>) -> Result<u32> {
     let Some(text) = text else { return Ok(DEFAULT_LIMIT) };
-    let digits = !text.is_empty() && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let digits = !text.starts_with('0') && text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_digit());
     let limit = digits.then(|| text.parse().ok()).flatten().filter(|it| (1..=MAX_LIMIT).contains(it));
     limit.ok_or_else(|| DocumentError::parameter("limit", format!("must be a number from 1 to {MAX_LIMIT}")))
 }
