@@ -35,6 +35,14 @@ fn long_answers_are_shorter_for_those_who_take_gzip() {
         assert_eq!(unchanged.header("vary"), Some("accept-encoding"));
     }
     let small = connection.ask("GET", "/health", &[gzip], "").expect("an answer").expect(200);
-    assert_eq!((small.header("content-encoding"), small.header("vary")), (None, None));
+    assert_eq!((small.header("content-encoding"), small.header("vary")), (None, Some("accept-encoding")));
+    let head = connection.ask("HEAD", path, &[gzip], "").expect("an answer").expect(200);
+    for header in ["content-encoding", "etag", "vary", "content-type", "cache-control"] {
+        assert_eq!(head.header(header), short.header(header), "{header}");
+    }
+    let head = connection.ask("HEAD", path, &[], "").expect("an answer").expect(200);
+    for header in ["content-encoding", "content-length", "etag", "vary"] {
+        assert_eq!(head.header(header), plain.header(header), "{header}");
+    }
     server.stop();
 }
