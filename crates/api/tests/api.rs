@@ -6,6 +6,7 @@ mod api {
     mod app;
     mod authentication;
     mod bad_inputs;
+    mod batch_names;
     mod batches;
     mod conditions;
     mod copying;

@@ -8,12 +8,12 @@ use stratus_testkit::Fault;
 
 use super::app::{Answer, App, Ask, ask, delete, get, patch, post};
 
-fn batch(operations: &[Value]) -> Ask {
+pub(super) fn batch(operations: &[Value]) -> Ask {
     post("/batch", json!({ "operations": operations })).admin()
 }
 
 /// A world with an author, a page in each state, and what they are called.
-async fn world() -> (App, String, [String; 4]) {
+pub(super) async fn world() -> (App, String, [String; 4]) {
     let app = App::new().await;
     let author = app.author("Ada").await;
     let mut pages = Vec::new();
@@ -26,7 +26,7 @@ async fn world() -> (App, String, [String; 4]) {
 
 /// Checks that a batch is refused by its `at`-th operation, at `pointer` in it, and that nothing of
 /// it is written.
-async fn check_refused(
+pub(super) async fn check_refused(
     app: &App,
     operations: &[Value],
     (status, code): (u16, &str),
@@ -42,7 +42,7 @@ async fn check_refused(
     assert_eq!(app.dump(), before, "{answer:?}");
 }
 
-fn pointers(answer: &Answer) -> Vec<String> {
+pub(super) fn pointers(answer: &Answer) -> Vec<String> {
     let json = answer.json();
     json["errors"].as_array().unwrap().iter().map(|it| it["pointer"].as_str().unwrap().to_owned()).collect()
 }
@@ -318,50 +318,6 @@ async fn a_batch_holds_so_much_at_most() {
     check_refused(&app, &restored, (413, "row_too_large"), (9, "")).await;
     let answer = app.ask(batch(&restored[..9])).await;
     assert_eq!(answer.status, 200, "{}", answer.status);
-}
-
-#[tokio::test]
-async fn what_is_made_before_is_referred_to_by_its_name() {
-    let (app, _, [one, two, ..]) = world().await;
-    let named = |name: &str, collection: &str, document: Value| json!({"op": "create", "collection": collection, "ref": name, "document": document});
-    let written = |author: &str| json!({"op": "create", "collection": "posts", "document": {"fields": {"title": "$ada", "body": "$ada", "author": author}}});
-    let operations = [
-        named("ada", "authors", json!({"publish": true, "fields": {"name": "Ada"}})),
-        written("$ada"),
-        named("top", "pages", json!({"fields": {"title": "top"}})),
-        json!({"op": "create", "collection": "pages", "document": {"parent": "$top", "fields": {}}}),
-        json!({"op": "patch", "collection": "pages", "id": one, "ifMatch": "*", "document": {"parent": "$top"}}),
-        json!({"op": "duplicate", "collection": "pages", "id": two, "ref": "copy", "document": {"parent": "$top", "slug": "copy"}}),
-    ];
-    let asked = || batch(&operations).with("idempotency-key", "k");
-    let answer = app.ask(asked()).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    assert_eq!(answer.at("/data/1/data/fields/author"), answer.at("/data/0/data/id"));
-    // Nothing but references is a name.
-    assert_eq!(
-        (answer.at("/data/1/data/fields/title"), answer.at("/data/1/data/fields/body")),
-        ("$ada".into(), "$ada".into())
-    );
-    for at in [3, 4, 5] {
-        assert_eq!(answer.at(&format!("/data/{at}/data/parent")), answer.at("/data/2/data/id"));
-    }
-    assert_eq!(app.ask(asked()).await.text(), answer.text());
-    let ada = named("ada", "authors", json!({"fields": {"name": "Ada"}}));
-    let invalid = (422, "validation_failed");
-    // Unknown, too late, of another collection, below another one's failure.
-    check_refused(&app, &[ada.clone(), written("$eve")], invalid, (1, "/document/fields/author")).await;
-    check_refused(&app, &[written("$ada"), ada.clone()], invalid, (0, "/document/fields/author")).await;
-    let page = named("page", "pages", json!({"fields": {}}));
-    check_refused(&app, &[ada.clone(), page, written("$page")], invalid, (2, "/document/fields/author"))
-        .await;
-    let below = json!({"op": "create", "collection": "pages", "document": {"parent": "$ada", "fields": {}}});
-    check_refused(&app, &[ada.clone(), below], invalid, (1, "/document/parent")).await;
-    let twice = app.ask(batch(&[ada.clone(), ada.clone()])).await;
-    assert_eq!(pointers(twice.refuses(400, "bad_request")), ["/operations/1/ref"]);
-    for name in ["", "$a", "a b", &"a".repeat(65)] {
-        let answer = app.ask(batch(&[named(name, "pages", json!({}))])).await;
-        assert_eq!(pointers(answer.refuses(400, "bad_request")), ["/operations/0/ref"]);
-    }
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use stratus_access::Action;
 use stratus_events::{EventKind, Reach};
-use stratus_storage::{MAX_SAFE_INTEGER, Rows, mint_uuid_v7};
+use stratus_storage::{MAX_SAFE_INTEGER, mint_uuid_v7};
 
 use super::{
     DocumentsService, Input, Member, Written,
     content::Content,
     operation::{Change, Operation, Outcome},
-    place::{Begun, Place},
+    place::{Groups, Kin, Place},
     rights_for,
     state::Stored,
     write::{Prepared, Subject, Told, Write, status},
@@ -36,14 +36,14 @@ impl DocumentsService {
         self.one_written(scope, Operation::new(collection, Change::Create(input))).await
     }
 
-    /// Prepares a new document. `original` is what was found of the one whose translation it is.
+    /// Prepares a new document.
     pub(super) fn create_root<'a>(
         &'a self,
         scope: &'a Scope,
         collection: &'a Arc<Collection>,
         input: &Input,
-        original: Option<&Rows>,
-        begun: &mut Begun,
+        kin: Kin<'_>,
+        groups: &mut Groups<'_>,
     ) -> Result<Prepared<'a>> {
         let empty = Map::new();
         let content = Content::create(collection, input.fields.as_ref().unwrap_or(&empty));
@@ -53,7 +53,7 @@ impl DocumentsService {
             Member::Absent | Member::Null => derived_slug(collection, &content.fields),
         };
         let new = New { input, content, base, copy_of: None };
-        self.make(scope, collection, new, original, begun)
+        self.make(scope, collection, new, kin, groups)
     }
 
     /// The collection, if the caller may make documents in it. What does not exist yet has no
@@ -82,11 +82,16 @@ impl DocumentsService {
         scope: &'a Scope,
         collection: &'a Arc<Collection>,
         new: New<'_>,
-        original: Option<&Rows>,
-        begun: &mut Begun,
+        kin: Kin<'_>,
+        groups: &mut Groups<'_>,
     ) -> Result<Prepared<'a>> {
         let rare_slug = new.base.as_deref().map(|base| self.rare_slug(base));
-        let place = Place::default().next(None, new.input, self.original(original, begun)?)?;
+        let original = self.original(collection, new.input, kin.original, groups)?;
+        let mut place = Place::default().next(None, new.input, original)?;
+        let is_joined = groups.wants(kin.name) && kin.is_editable;
+        if is_joined && place.group.is_none() {
+            place.group = Some(self.new_group());
+        }
         let locale = new.locale(collection).to_owned();
         let New { input, content, base, copy_of } = new;
         let mut write = Write::begin(self, scope, collection);
@@ -111,6 +116,9 @@ impl DocumentsService {
             expire_at: input.expire_at.over(None),
             fields: content.texts(collection).0,
         };
+        if is_joined {
+            groups.add(&document);
+        }
         let row = Stored { document, fields: Map::new(), is_published: input.publish };
         if let Some(parent) = &row.document.parent {
             write.guard_parent(parent, &row.document.id);

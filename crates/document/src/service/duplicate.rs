@@ -11,7 +11,7 @@ use super::{
     content::Content,
     create::{New, with_envelope},
     operation::{Change, Operation},
-    place::Begun,
+    place::{Groups, Kin},
     save::with_slug,
     state::{Stored, row_of, stored, whose},
     write::Prepared,
@@ -47,16 +47,15 @@ impl DocumentsService {
         self.one_written(scope, Operation::new(collection, change)).await
     }
 
-    /// Prepares a copy of what was found of a document. `original` is what was found of the one
-    /// whose translation it is.
+    /// Prepares a copy of what was found of a document.
     pub(super) fn copy_root<'a>(
         &'a self,
         scope: &'a Scope,
         collection: &'a Arc<Collection>,
         source: &Stored,
         input: &Input,
-        original: Option<&Rows>,
-        begun: &mut Begun,
+        kin: Kin<'_>,
+        groups: &mut Groups<'_>,
     ) -> Result<Prepared<'a>> {
         let empty = Map::new();
         let given = input.fields.as_ref().unwrap_or(&empty);
@@ -71,7 +70,7 @@ impl DocumentsService {
         };
         let base = document.slug.as_deref().filter(|_| input.slug.is_absent()).map(base);
         let new = New { input: &copy, content, base, copy_of: Some(&document.id) };
-        self.make(scope, collection, new, original, begun)
+        self.make(scope, collection, new, kin, groups)
     }
 
     /// Looks at what the caller may copy of a document, in two statements. Decode with

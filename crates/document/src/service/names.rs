@@ -5,6 +5,11 @@ use serde_json::{Map, Value as Json};
 use super::{Input, Member};
 use crate::collection::{Collection, Field, FieldKind, Shape};
 
+/// The name in a text such as `$author`.
+pub(super) fn name_in(text: &str) -> Option<&str> {
+    text.strip_prefix('$')
+}
+
 /// The ids of documents that earlier operations of a batch make, by the names that they were given.
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<(String, String)>);
@@ -15,17 +20,19 @@ impl Names {
         self.0.push((name.to_owned(), id.to_owned()));
     }
 
-    /// What an input says once names stand for their ids: in references, and as the parent. Nothing
-    /// where there are no names.
+    /// What an input says once names stand for their ids: in references, as the parent, and as the
+    /// original of a translation. Nothing where there are no names.
     pub(super) fn resolve(&self, collection: &Collection, input: &Input) -> Option<Input> {
         if self.0.is_empty() {
             return None;
         }
         let mut resolved = input.clone();
-        if let Member::Value(parent) = &mut resolved.parent
-            && let Some(id) = self.id_of(parent)
-        {
-            *parent = id.to_owned();
+        for member in [&mut resolved.parent, &mut resolved.translation_of] {
+            if let Member::Value(named) = member
+                && let Some(id) = self.id_of(named)
+            {
+                *named = id.to_owned();
+            }
         }
         if let Some(fields) = &mut resolved.fields {
             self.object(collection.shape(), fields);
@@ -35,7 +42,7 @@ impl Names {
 
     /// The id that a text such as `$author` stands for.
     fn id_of(&self, text: &str) -> Option<&str> {
-        let name = text.strip_prefix('$')?;
+        let name = name_in(text)?;
         self.0.iter().find(|(it, _)| it == name).map(|(_, id)| id.as_str())
     }
 

@@ -12,6 +12,7 @@ use stratus_storage::{OpId, Rows, Statement, Value, mint_uuid_v7, parse_uuid};
 use super::{
     DocumentsService, Input, Member,
     lifecycle::{Window, reach},
+    names,
     operation::Outcome,
     state::Current,
     write::{Prepared, Subject, Told, Write, time},
@@ -53,9 +54,62 @@ pub(super) struct Target {
     pub(super) begins: bool,
 }
 
-/// The groups that the operations of one batch have begun, each with its original.
+/// What the operations of one batch have to do with each other's groups.
 #[derive(Debug, Default)]
-pub(super) struct Begun(Vec<Target>);
+pub(super) struct Groups<'a> {
+    /// The names that translations go by: what is called so is made in a group.
+    wanted: Vec<&'a str>,
+    /// Those that were begun, each with its original.
+    begun: Vec<Target>,
+    /// What was made under such a name, each with its collection.
+    made: Vec<(String, Target)>,
+}
+
+/// What there is to know of a new document's relatives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kin<'a> {
+    /// What was found of the document that it is a translation of.
+    pub(super) original: Option<&'a Rows>,
+    /// What it is called in the batch.
+    pub(super) name: Option<&'a str>,
+    /// Whether the caller may change it once it is there: so only may another one join it.
+    pub(super) is_editable: bool,
+}
+
+impl<'a> Groups<'a> {
+    /// Looks for the names that the inputs of a batch have in the place of an original.
+    pub(super) fn of(inputs: impl Iterator<Item = &'a Input>) -> Self {
+        let name = |input: &'a Input| match &input.translation_of {
+            Member::Value(text) => names::name_in(text),
+            Member::Absent | Member::Null => None,
+        };
+        Self { wanted: inputs.filter_map(name).collect(), ..Self::default() }
+    }
+
+    /// Whether something later in the batch is a translation of a document of that name.
+    pub(super) fn wants(&self, name: Option<&str>) -> bool {
+        name.is_some_and(|name| self.wanted.contains(&name))
+    }
+
+    /// Lets what comes later join a new document.
+    pub(super) fn add(&mut self, document: &Document) {
+        let Some(group) = &document.translation_group else { return };
+        let target = Target {
+            id: document.id.clone(),
+            version: document.version,
+            revision: document.revision,
+            group: group.clone(),
+            begins: false,
+        };
+        self.made.push((document.collection.name().to_owned(), target));
+    }
+
+    fn made(&self, collection: &Collection, input: &Input) -> Option<Target> {
+        let Member::Value(id) = &input.translation_of else { return None };
+        let found = self.made.iter().find(|(of, target)| of == collection.name() && target.id == *id);
+        found.map(|(_, target)| target.clone())
+    }
+}
 
 /// What stands beside a content and is of no version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -189,12 +243,18 @@ impl Write<'_> {
 }
 
 impl DocumentsService {
-    /// Decodes what [`target`] found. A group is called after nothing, so that whoever leaves it has
-    /// no claim to it.
-    pub(super) fn original(&self, rows: Option<&Rows>, begun: &mut Begun) -> Result<Option<Target>> {
-        let Some(row) = rows.and_then(Rows::first) else { return Ok(None) };
+    /// The original that an input names: decodes what [`target`] found of it, unless it was made in
+    /// the same batch. A group is called after nothing, so that whoever leaves it has no claim to it.
+    pub(super) fn original(
+        &self,
+        collection: &Collection,
+        input: &Input,
+        rows: Option<&Rows>,
+        groups: &mut Groups<'_>,
+    ) -> Result<Option<Target>> {
+        let Some(row) = rows.and_then(Rows::first) else { return Ok(groups.made(collection, input)) };
         let id = row.text(0)?;
-        if let Some(earlier) = begun.0.iter().find(|it| it.id == id) {
+        if let Some(earlier) = groups.begun.iter().find(|it| it.id == id) {
             return Ok(Some(Target { begins: false, ..earlier.clone() }));
         }
         let group = row.text(3)?;
@@ -202,13 +262,18 @@ impl DocumentsService {
         if begins && !row.flag(4)? {
             return Err(DocumentError::Denied { action: Action::Publish });
         }
-        let group = if begins { mint_uuid_v7(&*self.clock, &*self.entropy) } else { group.to_owned() };
+        let group = if begins { self.new_group() } else { group.to_owned() };
         let (id, version, revision) = (id.to_owned(), row.integer(1)?, row.integer(2)?);
         let target = Target { id, version, revision, group, begins };
         if begins {
-            begun.0.push(target.clone());
+            groups.begun.push(target.clone());
         }
         Ok(Some(target))
+    }
+
+    /// The name of a group that nothing is in.
+    pub(super) fn new_group(&self) -> String {
+        mint_uuid_v7(&*self.clock, &*self.entropy)
     }
 
     /// Neither a window nor a place is new content: they move on the row, and the version stays.

@@ -14,7 +14,7 @@ use super::{
     kept::{self, Kept},
     names::Names,
     operation::{Change, Done, Failed, Keyed, Operation, Outcome, Step},
-    place::{self, Begun},
+    place::{self, Groups, Kin},
     rights_for, state,
     write::Prepared,
 };
@@ -251,11 +251,12 @@ impl DocumentsService {
         looked: &Looked,
     ) -> (Vec<Prepared<'a>>, Option<Failed>) {
         let mut prepared = Vec::with_capacity(plans.len());
-        let (mut begun, mut names, mut held) = (Begun::default(), Names::default(), Held::default());
+        let mut groups = Groups::of(plans.iter().filter_map(|it| it.operation.input()));
+        let (mut names, mut held) = (Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
             let next = match held.add(rows.iter().map(Rows::size)) {
-                Ok(()) => self.prepare(scope, plan, rows, &mut begun, &names).await,
+                Ok(()) => self.prepare(scope, plan, rows, &mut groups, &names).await,
                 Err(error) => Err(error),
             };
             let next = next.and_then(|it| {
@@ -280,7 +281,7 @@ impl DocumentsService {
         scope: &'a Scope,
         plan: &Plan<'a>,
         rows: &[Rows],
-        begun: &mut Begun,
+        groups: &mut Groups<'_>,
         names: &Names,
     ) -> Result<Prepared<'a>> {
         let Plan { operation, collection } = *plan;
@@ -291,11 +292,16 @@ impl DocumentsService {
         };
         let (id, input) = match change {
             Change::Create(input) => {
-                return self.create_root(scope, collection, input, rows.first(), begun);
+                let is_editable = collection.allows(&scope.caller, Action::Update);
+                let kin = Kin { original: rows.first(), name: operation.name, is_editable };
+                return self.create_root(scope, collection, input, kin, groups);
             }
             Change::Duplicate { id, input } => {
                 let source = self.source(scope, collection, id, rows).await?;
-                return self.copy_root(scope, collection, &source, input, rows.get(2), begun);
+                // The head is seen by those who may change it, and a copy has the same permissions.
+                let is_editable = rows.first().is_some_and(|it| !it.is_empty());
+                let kin = Kin { original: rows.get(2), name: operation.name, is_editable };
+                return self.copy_root(scope, collection, &source, input, kin, groups);
             }
             Change::Patch { id, input, .. } | Change::Replace { id, input, .. } => (id, Some(input)),
             Change::Restore { id, .. } | Change::Step { id, .. } => (id, None),
@@ -311,7 +317,7 @@ impl DocumentsService {
             Change::Step { step, .. } => self.step_root(scope, collection, &current, step),
             _ => {
                 let original = match input {
-                    Some(_) => self.original(also, begun)?,
+                    Some(input) => self.original(collection, input, also, groups)?,
                     None => None,
                 };
                 self.save_root(scope, collection, &current, change, also, original)
