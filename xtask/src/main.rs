@@ -38,6 +38,8 @@ cargo xtask worker [build|dev|test|migrate|deploy|size]
 cargo xtask probe                            run the conformance cases on D1, inside workerd
 cargo xtask transcripts [--write]            the API's behaviour as data, on SQLite and on D1
 cargo xtask transcripts --seed N --steps N   the differential fuzz alone
+cargo xtask transcripts --oracle [--seed N] [--worlds N]
+                                             random queries against a naive filter alone
 cargo xtask openapi                          ask the binary whatever its description says can be asked
 cargo xtask corpus [NAME]...                 public data sets as collections and lines to import
 cargo xtask corpus --extract                 rewrite the extract of them in `fixtures/compat`

@@ -1,4 +1,5 @@
-//! The stories of `fixtures/transcripts` and the differential fuzz, on SQLite and inside workerd.
+//! The stories of `fixtures/transcripts`, the differential fuzz and the oracle of queries, on SQLite
+//! and inside workerd.
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -30,6 +31,7 @@ pub(crate) fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
                 .env("UPDATE_TRANSCRIPTS", "1");
             return run_command(&mut tests);
         }
+        ["--oracle", options @ ..] => oracle(&mut tests, options)?,
         options => fuzz(&mut tests, options)?,
     };
     let worker = Worker::start(workspace)?;
@@ -43,12 +45,24 @@ fn fuzz<'c>(tests: &'c mut Command, options: &[&str]) -> Result<&'c mut Command>
             ["--seed", seed] => tests.env("STRATUS_FUZZ_SEED", seed),
             ["--steps", steps] => tests.env("STRATUS_FUZZ_STEPS", steps),
             _ => bail!(
-                "`transcripts` takes `--write`, or `--seed N` and `--steps N`, not `{}`",
+                "`transcripts` takes `--write`, `--seed N` and `--steps N`, or `--oracle`, not `{}`",
                 pair.join(" ")
             ),
         };
     }
     Ok(tests.args(["--nocapture", "--exact", "app::fuzz::sqlite_and_d1_answer_alike"]))
+}
+
+/// The oracle of queries alone, with another seed or more worlds.
+fn oracle<'c>(tests: &'c mut Command, options: &[&str]) -> Result<&'c mut Command> {
+    for pair in options.chunks(2) {
+        match pair {
+            ["--seed", seed] => tests.env("STRATUS_ORACLE_SEED", seed),
+            ["--worlds", worlds] => tests.env("STRATUS_ORACLE_WORLDS", worlds),
+            _ => bail!("`transcripts --oracle` takes `--seed N` and `--worlds N`, not `{}`", pair.join(" ")),
+        };
+    }
+    Ok(tests.args(["--nocapture", "app::oracle::"]))
 }
 
 /// workerd with the test app, until it is dropped.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{body::Body, response::Response};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use stratus_api::{AdminToken, Api, ApiParts, Authenticator, DEFAULT_BODY_LIMIT, Tenants};
 use stratus_document::{CursorKey, DocumentsService, Registry};
 use stratus_storage::Database;
@@ -25,6 +25,10 @@ pub const HOST: &str = "stratus.test";
 
 /// The host of the tenant `second`.
 pub const SECOND_HOST: &str = "second.test";
+
+/// The header that names other collections than the program's own: `cookbook` for those of the demo
+/// and of the small corpora, `queries` for those that random queries are asked of.
+pub const COLLECTIONS: HeaderName = HeaderName::from_static("x-test-collections");
 
 /// The API over a database, with a time and a randomness that each request brings along.
 pub struct TestApp {
@@ -55,10 +59,20 @@ impl TestApp {
             Ok(moment) => moment,
             Err(why) => return own(StatusCode::BAD_REQUEST, why),
         };
-        if request.uri().path() == RESET {
-            return self.reset(request.method(), &moment).await;
+        match request.headers_mut().remove(COLLECTIONS).as_ref().map(definitions::named) {
+            None => self.answer(&moment, request).await,
+            Some(Some(registry)) => {
+                Self::of(Arc::clone(&self.database), registry).answer(&moment, request).await
+            }
+            Some(None) => own(StatusCode::BAD_REQUEST, format!("`{COLLECTIONS}` names none")),
         }
-        self.api(&moment).serve(request).await
+    }
+
+    async fn answer(&self, moment: &Moment, request: Request<Body>) -> Response {
+        if request.uri().path() == RESET {
+            return self.reset(request.method(), moment).await;
+        }
+        self.api(moment).serve(request).await
     }
 
     async fn reset(&self, method: &Method, moment: &Moment) -> Response {

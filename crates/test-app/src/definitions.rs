@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::HeaderValue;
 use stratus_document::{CollectionDefinition, Registry};
 
 macro_rules! texts {
@@ -20,14 +21,45 @@ const TEXTS: [&str; 9] = texts! {
     "transcripts/collections/secrets"
 };
 
+const OF_THE_COOKBOOK: [&str; 7] = texts! {
+    "demo/collections/authors"
+    "demo/collections/categories"
+    "demo/collections/posts"
+    "demo/collections/comments"
+    "countries/collections/countries"
+    "compat/collections/browsers"
+    "compat/collections/features"
+};
+
+const OF_QUERIES: [&str; 3] = texts! {
+    "queries/collections/things"
+    "queries/collections/people"
+    "queries/collections/vault"
+};
+
 /// The collections, compiled once: a value, which may outlive a request.
 pub(crate) fn registry() -> Arc<Registry> {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
-    Arc::clone(REGISTRY.get_or_init(|| {
+    compiled(&REGISTRY, &TEXTS)
+}
+
+/// Other collections by name, compiled once as well.
+pub(crate) fn named(name: &HeaderValue) -> Option<Arc<Registry>> {
+    static COOKBOOK: OnceLock<Arc<Registry>> = OnceLock::new();
+    static QUERIES: OnceLock<Arc<Registry>> = OnceLock::new();
+    match name.as_bytes() {
+        b"cookbook" => Some(compiled(&COOKBOOK, &OF_THE_COOKBOOK)),
+        b"queries" => Some(compiled(&QUERIES, &OF_QUERIES)),
+        _ => None,
+    }
+}
+
+fn compiled(once: &OnceLock<Arc<Registry>>, texts: &[&str]) -> Arc<Registry> {
+    Arc::clone(once.get_or_init(|| {
         let definition = |text: &&str| {
             CollectionDefinition::parse(text).unwrap_or_else(|error| panic!("a definition is wrong: {error}"))
         };
-        let registry = Registry::new(TEXTS.iter().map(definition));
+        let registry = Registry::new(texts.iter().map(definition));
         Arc::new(registry.unwrap_or_else(|errors| panic!("the definitions are wrong: {errors:?}")))
     }))
 }
@@ -38,6 +70,11 @@ mod tests {
 
     #[test]
     fn every_definition_is_sound() {
-        assert_eq!(registry().collections().count(), TEXTS.len());
+        let count = |registry: Arc<Registry>| registry.collections().count();
+        let named = |name| named(&HeaderValue::from_static(name)).map(count);
+        assert_eq!(count(registry()), TEXTS.len());
+        assert_eq!(named("cookbook"), Some(OF_THE_COOKBOOK.len()));
+        assert_eq!(named("queries"), Some(OF_QUERIES.len()));
+        assert_eq!(named("nothing"), None);
     }
 }

@@ -8,7 +8,7 @@
 //! # Invariants
 //!
 //! - Nothing is remembered from one request to the next but by the database.
-//! - The header and the call of its own never reach the API.
+//! - The headers and the call of its own never reach the API.
 //! - Compiles for wasm: no runtime, no driver, no clock and no randomness of the machine.
 
 mod app;
@@ -16,6 +16,6 @@ mod definitions;
 mod moment;
 mod reset;
 
-pub use app::{ADMIN_TOKEN, HOST, SECOND_HOST, TestApp};
+pub use app::{ADMIN_TOKEN, COLLECTIONS, HOST, SECOND_HOST, TestApp};
 pub use moment::{InvalidMoment, MOMENT, Moment};
 pub use reset::RESET;

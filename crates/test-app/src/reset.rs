@@ -9,7 +9,9 @@ pub const RESET: &str = "/test/reset";
 
 /// What documents leave behind, in an order that foreign keys allow. The positions of the log begin
 /// anew, because bookmarks tell of them.
-const EMPTYING: [&str; 9] = [
+const EMPTYING: [&str; 11] = [
+    "DELETE FROM idempotency_documents",
+    "DELETE FROM idempotency_keys",
     "DELETE FROM document_facets",
     "DELETE FROM document_references",
     "DELETE FROM document_permissions",

@@ -1,6 +1,8 @@
 //! The API's behaviour as data: `fixtures/transcripts` on SQLite, on SQLite as strict as D1, and
 //! on D1 inside workerd, equal to the byte.
 //!
+//! Beside them are the differential fuzz and the naive oracle of queries.
+//!
 //! What needs a Worker is behind the feature `workerd`: `cargo xtask transcripts` builds one, starts
 //! it and runs these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories, and into
 //! the recipes of `docs/api.md`.
@@ -20,6 +22,7 @@ mod app {
     mod described;
     mod description;
     mod fuzz;
+    mod oracle;
     mod pretty;
     mod story;
     mod target;

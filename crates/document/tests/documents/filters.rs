@@ -12,11 +12,11 @@ use stratus_document::{
 
 use crate::{
     fixture::{World, compare, fields},
-    queries::{COLLECTIONS, definition},
+    queries::definitions,
 };
 
 async fn world() -> World {
-    World::of(COLLECTIONS.map(definition).to_vec()).await
+    World::of(definitions()).await
 }
 
 async fn thing(world: &World, json: Json) -> String {
@@ -287,7 +287,7 @@ async fn wander(world: &World, mut params: ListParams) -> Vec<String> {
 /// As deep, as wide and as far as a filter may be, in each state, on pages that go on.
 #[tokio::test]
 async fn the_largest_query_fits_the_narrowest_backend() {
-    let world = World::of(COLLECTIONS.map(definition).to_vec()).await;
+    let world = World::of(definitions()).await;
     for size in 0..3 {
         let input = Input { publish: true, ..fields(json!({ "size": size, "name": "x", "tags": ["x"] })) };
         world.create("things", &input).await;

@@ -9,7 +9,7 @@ use std::fs;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
-use stratus_test_app::{ADMIN_TOKEN, Moment};
+use stratus_test_app::Moment;
 
 use self::bodies::Generated;
 use crate::app::{
@@ -113,7 +113,7 @@ fn admin(request: Request) -> Request {
     if request.has("authorization") {
         return request;
     }
-    request.with("authorization", format!("Bearer {ADMIN_TOKEN}"))
+    request.by_admin()
 }
 
 /// The case without the attack: what its twin says over what it says itself.

@@ -1,5 +1,5 @@
 //! `docs/api.md`, played: every recipe is asked in its order, and its answer is compared to the byte
-//! of what the page shows.
+//! of what the page shows, on SQLite, on SQLite as strict as D1, and on D1.
 
 mod content;
 mod curl;
@@ -33,14 +33,31 @@ type Variables = BTreeMap<String, String>;
 
 #[tokio::test]
 async fn every_recipe_is_true() {
+    if env::var_os("UPDATE_TRANSCRIPTS").is_some() {
+        let mut page = Page::read();
+        play(&mut page, Target::native()).await;
+        page.write();
+    }
+    play_all(Target::native()).await;
+}
+
+#[tokio::test]
+async fn every_recipe_is_true_as_strict_as_d1() {
+    play_all(Target::strict()).await;
+}
+
+#[cfg(feature = "workerd")]
+#[tokio::test]
+async fn every_recipe_is_true_on_d1() {
+    play_all(Target::worker()).await;
+}
+
+async fn play_all(target: Target) {
     let mut page = Page::read();
     assert!(page.recipes() >= RECIPES, "{} recipes", page.recipes());
-    let differences = play(&mut page).await;
-    if env::var_os("UPDATE_TRANSCRIPTS").is_some() {
-        page.write();
-        return;
-    }
-    assert!(differences.is_empty(), "{} differ\n{}", differences.len(), differences.join("\n\n"));
+    let name = target.name;
+    let differences = play(&mut page, target).await;
+    assert!(differences.is_empty(), "{} differ on {name}\n{}", differences.len(), differences.join("\n\n"));
 }
 
 /// A page whose answer is another one, whose request has no answer, or that plays nothing, is found out.
@@ -49,7 +66,7 @@ async fn a_recipe_that_is_not_so_is_found_out() {
     let recipe = |request: &str, answer: &str| format!("## 1. One\n\n```sh\n{request}\n```\n{answer}");
     let asked = "curl -i \"$BASE/health\"";
     let wrong = recipe(asked, "\n```http\nHTTP/1.1 404 Not Found\n```\n");
-    let differences = play(&mut Page::parse(&wrong).unwrap()).await;
+    let differences = play(&mut Page::parse(&wrong).unwrap(), Target::native()).await;
     assert!(differences.len() == 1 && differences[0].contains("+HTTP/1.1 200 OK"), "{differences:?}");
     for (broken, why) in [
         (recipe(asked, ""), "recipe 1 has a request without an answer"),
@@ -67,8 +84,8 @@ async fn a_recipe_that_is_not_so_is_found_out() {
 }
 
 /// Asks everything, puts the answers into the page, and tells of those that were others.
-async fn play(page: &mut Page) -> Vec<String> {
-    let mut target = Target::of(&content::registry());
+async fn play(page: &mut Page, target: Target) -> Vec<String> {
+    let mut target = target.with("cookbook");
     content::load(&mut target).await;
     let known = [("BASE", "http://127.0.0.1:8080"), ("TOKEN", ADMIN_TOKEN)];
     let mut variables: Variables =

@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use stratus_test_app::ADMIN_TOKEN;
 
 use crate::app::{
     pretty,
@@ -148,7 +147,7 @@ impl Asked {
         let mut request = Request::new(&self.method, &fill(&self.path));
         match self.caller.as_deref() {
             None => {}
-            Some("admin") => request = request.with("authorization", format!("Bearer {ADMIN_TOKEN}")),
+            Some("admin") => request = request.by_admin(),
             Some(other) => panic!("nobody is called `{other}`"),
         }
         for (name, value) in &self.headers {

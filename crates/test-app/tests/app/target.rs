@@ -6,10 +6,8 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
-use stratus_document::Registry;
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
-use stratus_storage::Database;
-use stratus_test_app::{HOST, MOMENT, Moment, RESET, TestApp};
+use stratus_test_app::{COLLECTIONS, HOST, MOMENT, Moment, RESET, TestApp};
 use tempfile::TempDir;
 
 #[cfg(feature = "workerd")]
@@ -28,6 +26,7 @@ pub(crate) struct Target {
     pub(crate) name: &'static str,
     way: Way,
     bookmark: String,
+    collections: Option<&'static str>,
 }
 
 enum Way {
@@ -42,18 +41,12 @@ enum Way {
 impl Target {
     /// SQLite, as the binary opens it.
     pub(crate) fn native() -> Self {
-        Self::sqlite("SQLite", SqliteOptions::default(), TestApp::new)
-    }
-
-    /// The same with other collections.
-    pub(crate) fn of(registry: &Arc<Registry>) -> Self {
-        let app = |database| TestApp::of(database, Arc::clone(registry));
-        Self::sqlite("SQLite", SqliteOptions::default(), app)
+        Self::sqlite("SQLite", SqliteOptions::default())
     }
 
     /// SQLite that refuses what D1 refuses.
     pub(crate) fn strict() -> Self {
-        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict(), TestApp::new)
+        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict())
     }
 
     /// D1 inside workerd.
@@ -62,19 +55,25 @@ impl Target {
         let address = std::env::var(WORKER)
             .unwrap_or_else(|_| panic!("`{WORKER}` names no Worker; `cargo xtask transcripts` starts one"));
         let client = Client::new(address.parse().unwrap());
-        Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new() }
+        Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new(), collections: None }
     }
 
-    fn sqlite(
-        name: &'static str,
-        options: SqliteOptions,
-        app: impl FnOnce(Arc<dyn Database>) -> TestApp,
-    ) -> Self {
+    fn sqlite(name: &'static str, options: SqliteOptions) -> Self {
         let folder = TempDir::new().unwrap();
         let options = options.synchronous(Synchronous::Normal);
         let database = SqliteDatabase::open(folder.path().join("stratus.db"), options).unwrap();
-        let app = app(Arc::new(database));
-        Self { name, way: Way::InProcess { app, _folder: folder }, bookmark: String::new() }
+        let app = TestApp::new(Arc::new(database));
+        Self {
+            name,
+            way: Way::InProcess { app, _folder: folder },
+            bookmark: String::new(),
+            collections: None,
+        }
+    }
+
+    /// The same with other collections, which [`COLLECTIONS`] names.
+    pub(crate) fn with(self, collections: &'static str) -> Self {
+        Self { collections: Some(collections), ..self }
     }
 
     /// Takes every document out of the database.
@@ -87,6 +86,9 @@ impl Target {
     /// Asks at a moment.
     pub(crate) async fn ask(&mut self, moment: &Moment, request: &Request) -> Answer {
         let mut request = request.clone().with(MOMENT.as_str(), moment.to_string());
+        if let Some(name) = self.collections {
+            request = request.with(COLLECTIONS.as_str(), name);
+        }
         for (_, value) in request.headers.iter_mut().filter(|(_, value)| value == LAST_BOOKMARK) {
             *value = self.bookmark.clone().into_bytes();
         }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 use stratus_storage::Bookmark;
+use stratus_test_app::ADMIN_TOKEN;
 
 /// What differs from one transport to the next, and what neither of two programs decides.
 const OF_THE_TRANSPORT: [&str; 4] = ["connection", "date", "keep-alive", "transfer-encoding"];
@@ -34,6 +35,17 @@ impl Request {
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.to_owned(), value.as_ref().to_vec()));
         self
+    }
+
+    /// Adds a body of JSON.
+    pub(crate) fn with_json(self, body: &Value) -> Self {
+        let request = self.with("content-type", "application/json");
+        Self { body: body.to_string().into_bytes(), ..request }
+    }
+
+    /// Adds the token of the admin.
+    pub(crate) fn by_admin(self) -> Self {
+        self.with("authorization", format!("Bearer {ADMIN_TOKEN}"))
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -1,11 +1,11 @@
 //! What the cookbook is asked of: the demo, the invented countries and the extract of MDN's data, as
 //! their editors would have written them, an hour apart.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use serde_json::{Map, Value, json};
-use stratus_document::{CollectionDefinition, Registry, parse_time};
-use stratus_test_app::{ADMIN_TOKEN, Moment};
+use stratus_document::parse_time;
+use stratus_test_app::Moment;
 
 use crate::app::{cookbook::SEED, target::Target, wire::Request};
 
@@ -43,19 +43,6 @@ fn text(path: &str) -> String {
     fs::read_to_string(fixtures(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The collections of all three.
-pub(crate) fn registry() -> Arc<Registry> {
-    let mut files = Vec::new();
-    for name in ["demo", "countries", "compat"] {
-        let folder = fs::read_dir(fixtures(&format!("{name}/collections"))).unwrap();
-        files.extend(folder.map(|it| it.unwrap().path()));
-    }
-    files.sort();
-    let definition =
-        |path: &PathBuf| CollectionDefinition::parse(&fs::read_to_string(path).unwrap()).unwrap();
-    Arc::new(Registry::new(files.iter().map(definition)).unwrap())
-}
-
 /// Fills the database. Ids follow from the order alone: the first time finds them out, so that the
 /// second can refer to what comes later.
 pub(crate) async fn load(target: &mut Target) {
@@ -72,10 +59,8 @@ async fn load_with(target: &mut Target, known: Ids) -> Ids {
     for (ordinal, Document { collection, mut body }) in (1..).zip(documents()) {
         resolve(&collection, body["fields"].as_object_mut().unwrap(), &ids);
         let slug = body.get("slug").and_then(Value::as_str).map(str::to_owned);
-        let request = Request::new("POST", &format!("/api/{collection}"))
-            .with("authorization", format!("Bearer {ADMIN_TOKEN}"))
-            .with("content-type", "application/json");
-        let request = Request { body: Value::Object(body).to_string().into_bytes(), ..request };
+        let request = Request::new("POST", &format!("/api/{collection}"));
+        let request = request.by_admin().with_json(&Value::Object(body));
         let answer = target.ask(&Moment { seed: SEED, ordinal, now }, &request).await;
         assert_eq!(answer.status, 201, "{request}\n{answer}");
         if let Some(slug) = slug {

@@ -11,7 +11,7 @@ const HEADERS: [&str; 7] =
     ["location", "etag", "cache-control", "idempotency-replayed", "retry-after", "allow", "www-authenticate"];
 
 /// How many characters of a longer text are shown.
-const TEXT: usize = 100;
+const TEXT: usize = 180;
 
 /// Of more documents, so many are shown.
 const DOCUMENTS: usize = 2;

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use stratus_document::format_time;
-use stratus_test_app::ADMIN_TOKEN;
 
 use super::dice::Dice;
 use crate::app::{
@@ -100,25 +99,25 @@ impl Player {
         let request = match deed {
             Deed::Create => {
                 let body = self.document(collection, now, 50);
-                with_json(Request::new("POST", &format!("/api/{collection}")), &body)
+                Request::new("POST", &format!("/api/{collection}")).with_json(&body)
             }
             Deed::Change | Deed::Replace => {
                 let method = if matches!(deed, Deed::Change) { "PATCH" } else { "PUT" };
                 let body = self.document(collection, now, 30);
                 let request = self.condition(Request::new(method, &of("")), &known, 95);
-                with_json(request, &body)
+                request.with_json(&body)
             }
             Deed::Step(step) => self.condition(Request::new("POST", &of(&format!("/{step}"))), &known, 20),
             Deed::Trash => self.condition(Request::new("DELETE", &of("")), &known, 20),
             Deed::Restore => {
                 let request = self.condition(Request::new("POST", &of("/restore")), &known, 95);
-                with_json(request, &json!({"version": self.dice.below(4) + 1}))
+                request.with_json(&json!({"version": self.dice.below(4) + 1}))
             }
             Deed::Duplicate => Request::new("POST", &of("/duplicate")),
             Deed::Permit => {
                 let request = self.condition(Request::new("PUT", &of("/permissions")), &known, 95);
                 let entries = self.entries();
-                with_json(request, &json!({ "permissions": entries }))
+                request.with_json(&json!({ "permissions": entries }))
             }
             Deed::List => self.list(collection),
             Deed::Query => self.query(collection),
@@ -148,7 +147,7 @@ impl Player {
         let is_read = request.method == "GET" || request.path.ends_with("/query");
         let is_editor = !is_read || request.path.contains("state=") || self.dice.percent(50);
         if is_editor && self.dice.percent(97) {
-            return request.with("authorization", format!("Bearer {ADMIN_TOKEN}"));
+            return request.by_admin();
         }
         request
     }
@@ -341,7 +340,7 @@ impl Player {
         if self.dice.percent(40) && body["state"] != "trashed" {
             body["sort"] = json!(self.dice.pick(sorts));
         }
-        with_json(Request::new("POST", &format!("/api/{collection}/query")), &body)
+        Request::new("POST", &format!("/api/{collection}/query")).with_json(&body)
     }
 
     fn conditions(&mut self, collection: &'static str, depth: usize) -> Value {
@@ -452,7 +451,7 @@ impl Player {
             let (name, cursor) = place.split_once('=')?;
             body.as_object_mut()?.retain(|name, _| name != "after" && name != "before");
             body[name] = json!(cursor);
-            return Some(with_json(Request::new("POST", &list.path), &body));
+            return Some(Request::new("POST", &list.path).with_json(&body));
         }
         let path = list.path.split("&after=").next()?.split("&before=").next()?.to_owned();
         Some(Request { path: format!("{path}&{place}"), ..Request::new("GET", "") })
@@ -484,9 +483,4 @@ impl Player {
             self.pages.drain(..surplus);
         }
     }
-}
-
-fn with_json(request: Request, body: &Value) -> Request {
-    let request = request.with("content-type", "application/json");
-    Request { body: body.to_string().into_bytes(), ..request }
 }
