@@ -1,10 +1,11 @@
 //! Examines whether what is stored agrees with itself: flags, content, derived rows, links, the log,
-//! the schema. [`repair`](crate::repair) puts right what has one answer only.
+//! idempotency keys, the schema. [`repair`](crate::repair) puts right what has one answer only.
 //!
 //! Nothing is changed here. Rows are read in steps, by number and by bytes, so that a large database
 //! costs time and not memory.
 
 pub(crate) mod finding;
+pub(crate) mod keys;
 mod links;
 pub(crate) mod log;
 pub(crate) mod roots;
@@ -40,6 +41,7 @@ pub async fn examine(database: &dyn Database, registry: &Registry) -> stratus_st
     rows::examine(&*session, registry, &mut findings).await?;
     links::examine(&*session, registry, &faults, &mut findings).await?;
     log::examine(&*session, &mut findings).await?;
+    keys::examine(&*session, &mut findings).await?;
     Ok(findings.into_list())
 }
 

@@ -4,6 +4,7 @@
 //! server may be running meanwhile; and each can be stopped and begun again. What has no one answer
 //! is left as it is.
 
+mod keys;
 mod log;
 mod roots;
 mod rows;
@@ -32,7 +33,7 @@ const HOME: &str = "SELECT CASE WHEN min(d.type_id) = max(d.type_id) THEN min(d.
 
 /// What belongs to nothing, a thousand at a time. None finds again what it changed, so that each
 /// comes to an end.
-const ORPHANS: [&str; 3] = [
+const ORPHANS: [&str; 4] = [
     "DELETE FROM document_facets WHERE document_id IN (SELECT document_id FROM document_facets AS f \
      WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.pk = f.document_id) LIMIT 1000) RETURNING 1 AS one",
     "DELETE FROM document_references WHERE from_document_id IN (SELECT from_document_id \
@@ -41,6 +42,8 @@ const ORPHANS: [&str; 3] = [
     "DELETE FROM document_permissions WHERE (tenant_id, root_id) IN (SELECT tenant_id, root_id \
      FROM document_permissions AS p WHERE NOT EXISTS (SELECT 1 FROM documents AS d \
      WHERE d.root_id = p.root_id AND d.tenant_id = p.tenant_id) LIMIT 1000) RETURNING 1 AS one",
+    "DELETE FROM idempotency_documents WHERE key_id IN (SELECT key_id FROM idempotency_documents AS i \
+     WHERE NOT EXISTS (SELECT 1 FROM idempotency_keys AS k WHERE k.id = i.key_id) LIMIT 1000) RETURNING 1 AS one",
 ];
 
 /// What was repaired, or is so far.
@@ -56,12 +59,14 @@ pub struct Repaired {
     pub contents: u64,
     /// Version rows whose facets or references were not those of their content.
     pub derived: u64,
-    /// Facets, references and permissions of what is not there.
+    /// Facets, references and permissions of what is not there, and documents of keys that are not.
     pub orphans: u64,
     /// Generations that were not where the log is.
     pub generations: u64,
     /// Documents that the log knew nothing of, or nothing of their end.
     pub logged: u64,
+    /// Idempotency keys that no write had left, or whose answer told of what is not there.
+    pub keys: u64,
 }
 
 /// Repairs a migrated database; `progress` is told what is done after each step that did
@@ -107,6 +112,7 @@ pub async fn repair(
     repair.orphans().await?;
     repair.generations().await?;
     repair.log().await?;
+    repair.keys().await?;
     Ok(repair.done)
 }
 

@@ -116,6 +116,7 @@ fn summary(done: &Repaired) -> String {
         (done.orphans, "orphan", "orphans"),
         (done.generations, "generation", "generations"),
         (done.logged, "entry of the log", "entries of the log"),
+        (done.keys, "idempotency key", "idempotency keys"),
     ];
     let parts = parts.into_iter().filter(|(number, ..)| *number > 0);
     let parts: Vec<_> = parts

@@ -45,7 +45,8 @@ pub enum FindingKind {
     Facets,
     /// References that differ from the content, or belong to history.
     References,
-    /// Facets, references or permissions of what is not there.
+    /// Facets, references or permissions of what is not there, or documents of an idempotency key
+    /// that is not.
     Orphan,
     /// A strong reference of a live document to one that is not live.
     MissingReference,
@@ -55,6 +56,9 @@ pub enum FindingKind {
     Generation,
     /// A document that the log knows nothing of, or one of the log that is not there.
     Log,
+    /// An idempotency key that no write would have left, or one whose answer tells of what is not
+    /// there.
+    Key,
 }
 
 impl FindingKind {
@@ -84,6 +88,7 @@ impl FindingKind {
             Self::Parent => "parent",
             Self::Generation => "generation",
             Self::Log => "log",
+            Self::Key => "key",
         }
     }
 
@@ -128,6 +133,9 @@ impl FindingKind {
             }
             Self::Generation => "`stratus doctor --fix` takes it from the log",
             Self::Log => "`stratus doctor --fix` tells the log",
+            Self::Key => {
+                "`stratus doctor --fix` forgets it: whoever asks again under it has it done anew; or only its answer, if that is all"
+            }
         }
     }
 }

@@ -8,13 +8,16 @@ use super::{FindingKind, finding::Findings, findings_of};
 use crate::registry::Registry;
 
 /// Each looks at no more than can be named.
-const ORPHANED: [&str; 2] = [
+const ORPHANED: [&str; 3] = [
     "SELECT 'facets of ' || f.document_id AS subject, count(*) || ' rows of no document' AS message \
      FROM document_facets AS f WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.pk = f.document_id) \
      GROUP BY f.document_id LIMIT 1001",
     "SELECT 'references of ' || r.from_document_id AS subject, count(*) || ' rows of no document' AS message \
      FROM document_references AS r WHERE NOT EXISTS (SELECT 1 FROM documents AS d WHERE d.pk = r.from_document_id) \
      GROUP BY r.from_document_id LIMIT 1001",
+    "SELECT 'documents of idempotency key ' || i.key_id AS subject, count(*) || ' rows of no key' AS message \
+     FROM idempotency_documents AS i WHERE NOT EXISTS (SELECT 1 FROM idempotency_keys AS k WHERE k.id = i.key_id) \
+     GROUP BY i.key_id LIMIT 1001",
 ];
 
 const PERMISSIONS: &str = "SELECT p.tenant_id || '/' || p.root_id AS subject, \

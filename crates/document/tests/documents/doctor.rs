@@ -8,12 +8,13 @@ use std::{
 
 use serde_json::json;
 use stratus_document::{
+    Answer, Change,
     FindingKind::{
-        self, Content, Definition, Duplicate, Facets, Generation, Head, Log, MissingReference, Name, Orphan,
-        Parent, Privacy, Published, References, Revision, Schema, Setting, Split, TooLarge, Trash,
+        self, Content, Definition, Duplicate, Facets, Generation, Head, Key, Log, MissingReference, Name,
+        Orphan, Parent, Privacy, Published, References, Revision, Schema, Setting, Split, TooLarge, Trash,
         UnknownCollection, Version,
     },
-    Input, Member, Precondition, Repaired, examine, repair,
+    Input, Keyed, Member, Operation, Outcome, Precondition, Repaired, examine, repair,
 };
 use stratus_testkit::SeededEntropy;
 
@@ -39,7 +40,7 @@ async fn repaired(world: &World) -> Repaired {
 }
 
 /// A world with something of everything: history, a draft beside a public row, a child, trash,
-/// private values, permissions, a setting.
+/// private values, permissions, a setting, writes under a key.
 async fn lived_in() -> World {
     let world = World::demo().await;
     let (admin, any) = (world.admin(), Precondition::Any);
@@ -62,6 +63,16 @@ async fn lived_in() -> World {
     let setting =
         "INSERT INTO settings (category, key, value, updated_at) VALUES ('site', 'name', '\"S\"', 1)";
     connection.execute(setting, []).expect("a setting");
+    for (key, answer) in [("told", Some("{}")), ("untold", None)] {
+        let answer = |_: &[Outcome]| {
+            let body = answer?.to_owned();
+            Some(Answer { status: 201, headers: String::new(), body })
+        };
+        let keyed = Keyed { key, request: "a digest", answer: &answer };
+        let input = fields(json!({ "name": key }));
+        let operation = Operation::new("categories", Change::Create(&input));
+        world.service.write(&admin, &[operation], Some(&keyed)).await.expect("a write under a key");
+    }
     world
 }
 
@@ -282,6 +293,41 @@ async fn the_log_is_what_generations_follow() {
     // A log that was pruned says nothing of what was before it.
     check("DELETE FROM events", &[], &[]).await;
     check("DELETE FROM events WHERE seq < (SELECT max(seq) FROM events)", &[], &[]).await;
+}
+
+#[tokio::test]
+async fn keys_are_those_of_writes() {
+    let faults = [
+        "tenant_id = 'No Tenant'",
+        "tenant_id = ''",
+        "principal = 'admin'",
+        "principal = 'role:'",
+        "key = ''",
+        "request = ''",
+        "op_id = 'x'",
+        "definitions = 'x'",
+        "status = 404",
+        "status = 0",
+        "slugs = '{'",
+        "slugs = '[]'",
+        "expires_at = created_at",
+        "expires_at = created_at + 86400001",
+        "created_at = -1, expires_at = 9007199254740991",
+    ];
+    for fault in faults {
+        check(&format!("UPDATE idempotency_keys SET {fault} WHERE key = 'told'"), &[Key], &[]).await;
+    }
+    check("UPDATE idempotency_documents SET key_id = key_id + 1000", &[Orphan], &[]).await;
+    // What is erased by hand is told by what was kept.
+    let erased = "DELETE FROM events WHERE document IN (SELECT root_id FROM documents WHERE slug = 'told'); \
+         DELETE FROM documents WHERE slug = 'told'";
+    check(erased, &[Key], &[]).await;
+    let world = lived_in().await;
+    world.connection().execute_batch(&format!("PRAGMA foreign_keys = off; {erased}")).expect("damage");
+    assert_eq!(repaired(&world).await.keys, 1);
+    let kept = "SELECT group_concat(key || ' ' || coalesce(body, 'nothing'), ', ') FROM idempotency_keys";
+    let kept: String = world.connection().query_row(kept, [], |row| row.get(0)).expect("keys");
+    assert_eq!(kept, "told nothing, untold nothing");
 }
 
 #[tokio::test]
