@@ -20,6 +20,7 @@ mod names;
 mod operation;
 mod permissions;
 mod place;
+mod room;
 mod run;
 mod save;
 mod state;

@@ -12,6 +12,7 @@ use super::{
     create::{New, with_envelope},
     operation::{Change, Operation},
     place::{Groups, Kin},
+    room::Room,
     save::with_slug,
     state::{Stored, row_of, stored, whose},
     write::Prepared,
@@ -80,12 +81,13 @@ impl DocumentsService {
         scope: &Scope,
         collection: &Arc<Collection>,
         id: &str,
+        room: &Room,
     ) -> Vec<Statement> {
         let (base, rights) = (Base::Of(collection), scope.rights());
-        let mut head = row_of("documents_head", id);
+        let mut head = row_of(scope, "documents_head", id, room);
         head.push(" AND d.is_current_draft = 1");
         whose(&mut head, scope, collection).granted(base, &[Action::Update], &rights);
-        let mut public = row_of("documents_published", id);
+        let mut public = row_of(scope, "documents_published", id, room);
         public.push(" AND d.is_published = 1 AND d.deleted_at IS NULL");
         whose(&mut public, scope, collection).granted(base, &[], &rights);
         public.window(State::Published, self.clock.now());

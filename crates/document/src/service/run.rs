@@ -15,7 +15,9 @@ use super::{
     names::Names,
     operation::{Change, Done, Failed, Keyed, Operation, Outcome, Step},
     place::{self, Groups, Kin},
-    rights_for, state,
+    rights_for,
+    room::{MAX_HELD, Room, Rooms, is_withheld},
+    state,
     write::Prepared,
 };
 use crate::{
@@ -23,10 +25,6 @@ use crate::{
     document::Scope,
     error::{DocumentError, Result},
 };
-
-/// How many bytes a batch may hold at once: the rows that its look finds, and the parameters of its
-/// statements. A few words can ask for a hundred large documents.
-const MAX_HELD: usize = 16 << 20;
 
 /// An operation, and the collection that it is in.
 struct Plan<'a> {
@@ -163,9 +161,10 @@ impl DocumentsService {
     ) -> Result<Looked, Failed> {
         let mut statements: Vec<_> = keyed.map(|it| kept::look(scope, it)).into_iter().collect();
         let mut ranges = Vec::with_capacity(plans.len());
+        let mut rooms = Rooms::of(plans.iter().map(|it| it.operation));
         for (at, plan) in plans.iter().enumerate() {
-            let start = statements.len();
-            statements.extend(self.looks(scope, plan).map_err(Failed::at(at))?);
+            let (start, room) = (statements.len(), rooms.next(plan.operation));
+            statements.extend(self.looks(scope, plan, &room).map_err(Failed::at(at))?);
             ranges.push(start..statements.len());
         }
         let session = self.database.session(Consistency::Primary);
@@ -186,17 +185,17 @@ impl DocumentsService {
         Ok(Looked { rows, ranges, kept, seen: session.bookmark() })
     }
 
-    fn looks(&self, scope: &Scope, plan: &Plan<'_>) -> Result<Vec<Statement>> {
+    fn looks(&self, scope: &Scope, plan: &Plan<'_>, room: &Room) -> Result<Vec<Statement>> {
         let Plan { operation, collection } = plan;
         let original = operation.input().and_then(|input| place::target(scope, collection, input));
         let Some(id) = operation.named() else { return Ok(original.into_iter().collect()) };
         let id = parse_uuid(id).map_err(|_| DocumentError::NotFound)?;
         let mut looks = match operation.change {
-            Change::Duplicate { .. } => self.source_looks(scope, collection, id),
-            _ => state::looks(scope, collection, id, operation.needs(), &scope.rights()),
+            Change::Duplicate { .. } => self.source_looks(scope, collection, id, room),
+            _ => state::looks(scope, collection, id, operation.needs(), &scope.rights(), room),
         };
         if let Change::Restore { version, .. } = operation.change {
-            looks.push(state::version_look(scope, collection, id, version));
+            looks.push(state::version_look(scope, collection, id, version, room));
         }
         looks.extend(original);
         Ok(looks)
@@ -255,7 +254,7 @@ impl DocumentsService {
         let (mut names, mut held) = (Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
-            let next = match held.add(rows.iter().map(Rows::size)) {
+            let next = match held.look(rows) {
                 Ok(()) => self.prepare(scope, plan, rows, &mut groups, &names).await,
                 Err(error) => Err(error),
             };
@@ -331,15 +330,24 @@ impl DocumentsService {
 struct Held(usize);
 
 impl Held {
+    /// Adds what an operation looked at.
+    fn look(&mut self, rows: &[Rows]) -> Result<()> {
+        if rows.iter().any(is_withheld) {
+            return Err(Self::too_much());
+        }
+        self.add(rows.iter().map(Rows::size))
+    }
+
     fn add(&mut self, sizes: impl Iterator<Item = usize>) -> Result<()> {
         self.0 += sizes.sum::<usize>();
-        if self.0 > MAX_HELD {
-            let what = format!(
-                "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes"
-            );
-            return Err(DocumentError::TooLarge { what });
-        }
-        Ok(())
+        if self.0 > MAX_HELD { Err(Self::too_much()) } else { Ok(()) }
+    }
+
+    fn too_much() -> DocumentError {
+        let what = format!(
+            "with this operation the batch takes more than {MAX_HELD} bytes, of what is there and of what it writes: do it in several batches"
+        );
+        DocumentError::TooLarge { what }
     }
 }
 

@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json};
 use stratus_access::{Action, Principal};
 use stratus_storage::{Consistency, Row, Rows, Statement, parse_uuid};
 
-use super::{DocumentsService, Needs, place::publishable};
+use super::{DocumentsService, Needs, place::publishable, room::Room};
 use crate::{
     collection::Collection,
-    document::{COLUMN_COUNT, COLUMNS, DATA, Document, Scope, is_public_row, parse_object},
+    document::{COLUMN_COUNT, DATA, Document, Scope, is_public_row, parse_object},
     error::{DocumentError, Result},
     physical::State,
     sql::{Base, Builder, Rights},
@@ -53,10 +53,11 @@ pub(super) fn looks(
     id: &str,
     needs: Needs<'_>,
     rights: &Rights,
+    room: &Room,
 ) -> Vec<Statement> {
     let base = Base::Of(collection);
     let row = |index, which: &str| {
-        let mut sql = row_of(index, id);
+        let mut sql = row_of(scope, index, id, room);
         sql.push(which);
         whose(&mut sql, scope, collection).granted(base, needs.always, rights);
         sql.finish()
@@ -75,8 +76,14 @@ pub(super) fn count(needs: Needs<'_>) -> usize {
 }
 
 /// Looks at one version of a root, whole. Decode with [`DocumentsService::stored_version`].
-pub(super) fn version_look(scope: &Scope, collection: &Arc<Collection>, id: &str, version: i64) -> Statement {
-    let mut sql = row_of("documents_version", id);
+pub(super) fn version_look(
+    scope: &Scope,
+    collection: &Arc<Collection>,
+    id: &str,
+    version: i64,
+    room: &Room,
+) -> Statement {
+    let mut sql = row_of(scope, "documents_version", id, room);
     sql.push(" AND d.version_number = ").bind(stratus_storage::Value::Integer(version));
     whose(&mut sql, scope, collection).granted(Base::Of(collection), &[Action::Update], &scope.rights());
     sql.finish()
@@ -125,7 +132,7 @@ impl DocumentsService {
         let is_admin = scope.caller.principals().contains(&Principal::admin());
         let rights = if is_admin { scope.rights().undeniable() } else { scope.rights() };
         let needs = Needs::always(&[Action::Manage]);
-        let mut statements = looks(scope, collection, id, needs, &rights);
+        let mut statements = looks(scope, collection, id, needs, &rights, &Room::All);
         statements.push(also);
         let mut rows = self.database.session(Consistency::Primary).batch(&statements).await?;
         let also = rows.pop().unwrap_or_default();
@@ -195,12 +202,10 @@ fn is_publishable(scope: &Scope, collection: &Collection, id: &str, rights: &Rig
 }
 
 /// A row of a root, private fields included, by one of its indexes.
-pub(super) fn row_of(index: &str, id: &str) -> Builder {
+pub(super) fn row_of(scope: &Scope, index: &str, id: &str, room: &Room) -> Builder {
     let mut sql = Builder::default();
-    sql.push("SELECT ")
-        .push(COLUMNS)
-        .push(", d.data_private AS data_private FROM documents AS d INDEXED BY ");
-    sql.push(index).push(" WHERE d.root_id = ").bind(id);
+    room.select(&mut sql, scope.tenant.as_str());
+    sql.push(" FROM documents AS d INDEXED BY ").push(index).push(" WHERE d.root_id = ").bind(id);
     sql
 }
 
@@ -212,6 +217,7 @@ pub(super) fn whose<'s>(sql: &'s mut Builder, scope: &Scope, collection: &Collec
 pub(super) fn stored(collection: &Arc<Collection>, row: Row<'_>) -> stratus_storage::Result<Stored> {
     let document = Document::decode(collection, row)?;
     let mut fields = parse_object(row.text(DATA)?)?;
-    fields.extend(parse_object(row.text(COLUMN_COUNT)?)?);
+    // Withheld from the look of a batch, which is refused then, or was done before.
+    fields.extend(row.optional_text(COLUMN_COUNT)?.map(parse_object).transpose()?.unwrap_or_default());
     Ok(Stored { document, fields: collection.shape().known(&fields), is_published: is_public_row(row)? })
 }

@@ -3,11 +3,12 @@
 use serde_json::json;
 use stratus_access::{Action, Effect, Entry, Principal};
 use stratus_document::{
-    Change, CollectionDefinition, DocumentError, FieldDefinition, FieldType, Input, Operation, Precondition,
-    Step, Strength,
+    Answer, Change, CollectionDefinition, DocumentError, Done, Failed, FieldDefinition, FieldType, Input,
+    Keyed, Operation, Outcome, Precondition, Step, Strength,
 };
+use stratus_storage::{Consistency, Database as _};
 
-use crate::fixture::{World, fields, post};
+use crate::fixture::{World, draft, fields, post};
 
 #[tokio::test]
 async fn an_id_of_another_collection_is_no_target() {
@@ -45,6 +46,70 @@ async fn referrers_are_those_that_there_would_be() {
     assert_eq!((failed.at, referrers.len()), (Some(3), 2), "{referrers:?}");
     assert_eq!((&referrers[0].id, referrers[1].slug.as_deref()), (&posts[2], None));
     assert!(!posts.contains(&referrers[1].id) && referrers[1].field == "author", "{referrers:?}");
+}
+
+fn all<'a>(posts: &'a [String], change: impl Fn(&'a str) -> Change<'a>) -> Vec<Operation<'a>> {
+    posts.iter().map(|id| Operation::new("posts", change(id))).collect()
+}
+
+/// A megabyte and a half each: what is refused is not read.
+#[tokio::test]
+async fn a_look_takes_out_so_much_at_most() {
+    let world = World::demo().await;
+    let (admin, any, body) = (world.admin(), Precondition::Any, "é".repeat(750_000));
+    let author = world.author("Ada").await;
+    let mut posts = Vec::new();
+    for n in 0..20 {
+        let input = Input {
+            publish: true,
+            ..fields(json!({ "title": format!("t{n}"), "body": body, "author": author }))
+        };
+        posts.push(world.create("posts", &input).await.document.id);
+    }
+    let taken_out = async |operations: &[Operation<'_>]| {
+        world.recording.take();
+        let done = world.service.write(&admin, operations, None).await;
+        let looks = world.recording.take();
+        let mut bytes = 0;
+        for look in looks.iter().take_while(|it| it.sql.starts_with("SELECT")) {
+            let rows = world.sqlite.session(Consistency::Primary).query(look).await.expect("a look");
+            bytes += rows.size();
+        }
+        (done, bytes)
+    };
+    let (empty, small) = (Input::default(), fields(json!({ "body": "small" })));
+    let unpublish = |id| Change::Step { id, precondition: &any, step: Step::Unpublish };
+    let too_large = |failed: Failed, at: usize| {
+        assert!(matches!(failed.error, DocumentError::TooLarge { .. }), "{failed:?}");
+        assert_eq!(failed.at, Some(at), "{failed:?}");
+    };
+    // Head and public row are one, and looked at twice: five documents fit.
+    let (done, bytes) = taken_out(&all(&posts, unpublish)).await;
+    too_large(done.expect_err("too much"), 5);
+    assert!((15_000_000..17_000_000).contains(&bytes), "{bytes}");
+    let (done, bytes) = taken_out(&all(&posts, |id| Change::Duplicate { id, input: &empty })).await;
+    too_large(done.expect_err("too much"), 0);
+    assert!(bytes < 100_000, "{bytes}");
+    // What fits is taken out whole, and what is written is the same.
+    let (done, _) = taken_out(&all(&posts[..5], unpublish)).await;
+    done.expect("a batch of five");
+    let one = world.repository().get(&admin, "posts", &posts[0], &draft()).await.expect("a post");
+    assert!(one.fields.contains(&body));
+    let (done, _) = taken_out(&all(&posts[..5], |id| Change::Duplicate { id, input: &small })).await;
+    done.expect("five copies");
+
+    // What was done is told again, whatever it has become since.
+    let answer =
+        |_: &[Outcome]| Some(Answer { status: 200, headers: String::new(), body: "done".to_owned() });
+    let keyed = Keyed { key: "k", request: "the same", answer: &answer };
+    let trash = |id| Change::Step { id, precondition: &any, step: Step::Trash };
+    let some = all(&posts[5..10], trash);
+    let done = world.service.write(&admin, &some, Some(&keyed)).await.expect("a batch of five");
+    assert!(matches!(done, Done::Now { .. }), "{done:?}");
+    let growth = "UPDATE documents SET data = json_set(data, '$.body', hex(zeroblob(980000)))";
+    world.connection().execute_batch(growth).expect("growth");
+    let done = world.service.write(&admin, &some, Some(&keyed)).await.expect("the same");
+    assert!(matches!(&done, Done::Before { answer, .. } if answer.body == "done"), "{done:?}");
 }
 
 #[tokio::test]
