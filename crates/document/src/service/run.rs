@@ -254,7 +254,7 @@ impl DocumentsService {
         let (mut names, mut held) = (Names::default(), Held::default());
         for (at, (plan, range)) in plans.iter().zip(&looked.ranges).enumerate() {
             let rows = &looked.rows[range.clone()];
-            let next = match held.look(rows) {
+            let next = match held.look(plan.operation, rows) {
                 Ok(()) => self.prepare(scope, plan, rows, &mut groups, &names).await,
                 Err(error) => Err(error),
             };
@@ -331,11 +331,16 @@ struct Held(usize);
 
 impl Held {
     /// Adds what an operation looked at.
-    fn look(&mut self, rows: &[Rows]) -> Result<()> {
-        if rows.iter().any(is_withheld) {
-            return Err(Self::too_much());
+    fn look(&mut self, operation: &Operation<'_>, rows: &[Rows]) -> Result<()> {
+        match (rows.iter().any(is_withheld), operation.change) {
+            (false, _) => self.add(rows.iter().map(Rows::size)),
+            (true, Change::Duplicate { .. }) => Err(DocumentError::TooLarge {
+                what: format!(
+                    "the copies of a batch take equal shares of {MAX_HELD} bytes, and this document more than one: copy it in a batch of fewer"
+                ),
+            }),
+            (true, _) => Err(Self::too_much()),
         }
-        self.add(rows.iter().map(Rows::size))
     }
 
     fn add(&mut self, sizes: impl Iterator<Item = usize>) -> Result<()> {
