@@ -3,7 +3,10 @@
 use proptest::{prelude::*, sample::select};
 use serde_json::{Map, Value as Json, json};
 
-use crate::content::{DAYS, NAMES, TAGS, Val, WISHES};
+use crate::{
+    COLLECTIONS,
+    content::{DAYS, NAMES, TAGS, Val, WISHES},
+};
 
 /// A filter.
 #[derive(Clone, Debug)]
@@ -122,6 +125,10 @@ fn test() -> impl Strategy<Value = Test> {
         "maker",
         "updatedAt",
         "publishedAt",
+        "id",
+        "type",
+        "status",
+        "version",
     ]);
     let hops = prop_oneof![
         3 => Just(Vec::new()),
@@ -150,6 +157,9 @@ fn argument(field: &'static str) -> BoxedStrategy<Val> {
         "tags" => text([&TAGS[..], &["z"]].concat()),
         "day" => text(DAYS.to_vec()),
         "size" => (-3..5_i32).prop_map(|it| Val::Number(f64::from(it) / 2.0)).boxed(),
+        "type" => text(COLLECTIONS.to_vec()),
+        "status" => text(vec!["published", "draft", "trashed"]),
+        "version" => (0..4_i32).prop_map(|it| Val::Number(f64::from(it))).boxed(),
         "rank" => (-1..4_i32).prop_map(|it| Val::Number(f64::from(it))).boxed(),
         "good" => any::<bool>().prop_map(Val::Flag).boxed(),
         "updatedAt" | "publishedAt" => text(vec!["1999-12-31T00:00:00Z", "2999-12-31T00:00:00Z"]),
@@ -166,7 +176,7 @@ fn operators(field: &str) -> Vec<&'static str> {
     match field {
         "name" => [&SAME[..], &ORDERED, &PARTS].concat(),
         "tags" => [&SAME[..], &ORDERED, &PARTS, &MANY].concat(),
-        "day" | "size" | "rank" | "updatedAt" | "publishedAt" => [&SAME[..], &ORDERED].concat(),
+        "day" | "size" | "rank" | "updatedAt" | "publishedAt" | "version" => [&SAME[..], &ORDERED].concat(),
         "kin" => [&SAME[..], &MANY].concat(),
         _ => SAME.to_vec(),
     }

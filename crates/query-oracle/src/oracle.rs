@@ -67,26 +67,27 @@ struct World<'a> {
 #[derive(Clone, Copy)]
 struct Seen<'a> {
     number: usize,
-    content: &'a Content,
+    doc: &'a Doc,
+    is_head: bool,
 }
 
 impl<'a> World<'a> {
     fn shows(&self, number: usize, query: &Query) -> bool {
         let doc = &self.oracle.docs[number];
-        let listed = self.listed(doc).filter(|_| doc.collection == "things");
-        listed.is_some_and(|content| self.holds(&query.filter, Seen { number, content }))
+        let is_head = query.stage != Stage::Published;
+        doc.collection == "things"
+            && self.is_listed(doc)
+            && self.holds(&query.filter, Seen { number, doc, is_head })
     }
 
-    /// What the list shows of a document.
-    fn listed(&self, doc: &'a Doc) -> Option<&'a Content> {
+    /// Whether the list has the document, whatever it asks for.
+    fn is_listed(&self, doc: &Doc) -> bool {
         let is_live = doc.fate != Fate::Trashed;
-        match self.stage {
-            Stage::Published => (doc.fate == Fate::Public && self.may_read(doc)).then_some(&doc.public),
-            stage => {
-                let may = self.may_read(doc) && self.may_update(doc);
-                (may && is_live == (stage == Stage::Draft)).then_some(&doc.head)
-            }
-        }
+        let is_there = match self.stage {
+            Stage::Published => doc.fate == Fate::Public,
+            stage => self.may_update(doc) && is_live == (stage == Stage::Draft),
+        };
+        is_there && self.may_read(doc)
     }
 
     /// What a path sees of a document that a reference leads to.
@@ -95,10 +96,8 @@ impl<'a> World<'a> {
         if !self.may_read(doc) || doc.fate == Fate::Trashed {
             return None;
         }
-        if self.stage != Stage::Published && self.may_update(doc) {
-            return Some(Seen { number, content: &doc.head });
-        }
-        (doc.fate == Fate::Public).then_some(Seen { number, content: &doc.public })
+        let is_head = self.stage != Stage::Published && self.may_update(doc);
+        (is_head || doc.fate == Fate::Public).then_some(Seen { number, doc, is_head })
     }
 
     fn may_read(&self, doc: &Doc) -> bool {
@@ -169,12 +168,34 @@ impl<'a> World<'a> {
     fn values(&self, field: &str, seen: Seen<'a>) -> Vec<Val> {
         // Between all that they are compared with.
         let now = || vec![Val::Text("2026".to_owned())];
+        let Seen { number, doc, is_head } = seen;
+        let is_second = is_head && self.has_second(number);
         match field {
             "updatedAt" => now(),
-            "publishedAt" if self.oracle.docs[seen.number].fate == Fate::Draft => Vec::new(),
+            "publishedAt" if doc.fate == Fate::Draft => Vec::new(),
             "publishedAt" => now(),
-            field => seen.content.values(field, self.oracle.docs, seen.number),
+            "id" => vec![Val::Document(number)],
+            "type" => vec![Val::Text(doc.collection.to_owned())],
+            "version" => vec![Val::Number(if is_second { 2.0 } else { 1.0 })],
+            "status" => {
+                let status = match doc.fate {
+                    Fate::Trashed => "trashed",
+                    Fate::Draft => "draft",
+                    _ if is_second => "draft",
+                    _ => "published",
+                };
+                vec![Val::Text(status.to_owned())]
+            }
+            field if is_head => doc.head.values(field, self.oracle.docs, number),
+            field => doc.public.values(field, self.oracle.docs, number),
         }
+    }
+
+    /// Whether the head is another version than the first: wishes may lead to the same documents.
+    fn has_second(&self, number: usize) -> bool {
+        let Doc { public, head, .. } = &self.oracle.docs[number];
+        let written = |it: &Content| it.written(self.oracle.docs, number, &|number| number.to_string());
+        written(public) != written(head)
     }
 }
 
