@@ -121,6 +121,7 @@ impl<'a> World<'a> {
     fn key(&self, number: usize, key: &str) -> Option<Val> {
         let made = &self.oracle.made[number];
         match key {
+            "id" => Some(Val::Text(made.id.clone())),
             "publishedAt" => made.published_at.map(|it| Val::Number(it as f64)),
             "updatedAt" => Some(Val::Number(made.updated_at as f64)),
             key => self.oracle.content(number, self.stage).values(key, self.oracle.docs, number).pop(),

@@ -54,8 +54,19 @@ pub struct Query {
     pub counts: bool,
 }
 
-const SORTS: [&str; 9] =
-    ["name", "-name", "size", "-size", "day", "good,-size", "-good,size", "size,-name", "-size,name"];
+const SORTS: [&str; 11] = [
+    "name",
+    "-name",
+    "size",
+    "-size",
+    "day",
+    "name,id",
+    "size,-name,-id",
+    "good,-size",
+    "-good,size",
+    "size,-name",
+    "-size,name",
+];
 
 impl Query {
     /// What is sorted by, unless it is named: as the contract says.

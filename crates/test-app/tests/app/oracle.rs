@@ -13,13 +13,14 @@ use proptest::{
     prelude::*,
     test_runner::{Config, RngSeed, TestError, TestRunner},
 };
+use serde_json::Value;
 use stratus_query_oracle::{Doc, Oracle, Query, Reader, documents, query};
 use stratus_test_app::Moment;
 
 use crate::app::{
     oracle::{asking::check, making::make},
     target::Target,
-    wire::{Answer, Request},
+    wire::Request,
 };
 
 /// When it begins: 2026-11-21T09:00:00Z.
@@ -42,9 +43,12 @@ struct World {
 }
 
 impl World {
-    async fn ask(&mut self, request: &Request) -> Answer {
+    /// The body of an answer, which must be 200.
+    async fn ask(&mut self, request: &Request) -> Result<Value, TestCaseError> {
         self.moment.ordinal += 1;
-        self.target.ask(&self.moment, request).await
+        let answer = self.target.ask(&self.moment, request).await;
+        prop_assert_eq!(answer.status, 200, "{}\n{}", request, answer);
+        Ok(answer.json().unwrap_or_default())
     }
 }
 
