@@ -127,7 +127,11 @@ fn value(scope: &Scope<'_>, field: &FieldDefinition, purpose: Use) -> Value {
         }
         T::Object => {
             let fields = definitions(field.fields.as_ref());
-            object(scope, fields.iter().map(|(name, field)| (*name, field)), purpose)
+            let mut object = object(scope, fields.iter().map(|(name, field)| (*name, field)), purpose);
+            if purpose == Use::View && leads_on(scope, field) {
+                object.as_object_mut().map(|it| it.remove("required"));
+            }
+            object
         }
         T::Array => {
             let item = field.items.as_deref();
@@ -218,11 +222,12 @@ fn list(field: &FieldDefinition, is_input: bool, items: Value, unique: bool) -> 
 
 /// One of the kinds of blocks, which `type` names.
 fn block(scope: &Scope<'_>, field: &FieldDefinition, purpose: Use) -> Value {
+    let is_whole = purpose != Use::View || !leads_on(scope, field);
     let blocks = field.blocks.iter().flatten().map(|(name, block)| {
         let fields = definitions(block.get("fields").and_then(Value::as_object));
         let mut block = object(scope, fields.iter().map(|(name, field)| (*name, field)), purpose);
         block["properties"]["type"] = json!({ "const": name });
-        let others = block["required"].as_array().cloned().unwrap_or_default();
+        let others = block["required"].as_array().filter(|_| is_whole).cloned().unwrap_or_default();
         block["required"] = [vec![json!("type")], others].concat().into();
         block
     });
@@ -258,6 +263,17 @@ pub(super) fn can_be_populated(scope: &Scope<'_>, field: &FieldDefinition) -> bo
         Some(item) => can_be_populated(scope, item),
         None => field.to.as_deref().is_some_and(|to| scope.knows(to)),
     }
+}
+
+/// Whether a reader can follow references in it. Then what else is in it is shown only if they ask.
+pub(super) fn leads_on(scope: &Scope<'_>, field: &FieldDefinition) -> bool {
+    let any =
+        |fields: Option<&Map<String, Value>>| definitions(fields).iter().any(|(_, it)| leads_on(scope, it));
+    let mut blocks = field.blocks.iter().flatten();
+    can_be_populated(scope, field)
+        || any(field.fields.as_ref())
+        || blocks.any(|(_, it)| any(it.get("fields").and_then(Value::as_object)))
+        || field.items.as_deref().is_some_and(|it| leads_on(scope, it))
 }
 
 #[cfg(test)]

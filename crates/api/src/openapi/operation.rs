@@ -212,7 +212,8 @@ fn fields(scope: &Scope<'_>, collection: &Collection) -> Value {
         "name": "fields",
         "in": "query",
         "description": "The fields to show, joined by commas; all where nothing is said. \
-            A reference may be followed by what to show of its document: `author(name)`.",
+            A reference may be followed by what to show of its document: `author(name)`; inside of an \
+            object or a block it is named by its path: `seo.image(url)`, `parts.hero.image(url)`.",
         "style": "form",
         "explode": false,
         "schema": {
@@ -224,9 +225,14 @@ fn fields(scope: &Scope<'_>, collection: &Collection) -> Value {
 /// A public field, with what to show of what it refers to.
 pub(super) fn chosen_field(scope: &Scope<'_>, collection: &Collection) -> Value {
     let public = collection.fields().iter().filter(|it| !it.definition().private);
-    let names = public.map(|it| match field::can_be_populated(scope, it.definition()) {
-        true => format!(r"{}(?:\([A-Za-z0-9_.,()]+\))?", it.name()),
-        false => it.name().to_owned(),
+    let names = public.map(|it| {
+        let (name, definition) = (it.name(), it.definition());
+        let is_reference = field::can_be_populated(scope, definition);
+        match (is_reference, field::leads_on(scope, definition)) {
+            (true, _) => format!(r"{name}(?:\([A-Za-z0-9_.,()]+\))?"),
+            (false, true) => format!(r"{name}(?:(?:\.[A-Za-z0-9_]+)+\([A-Za-z0-9_.,()]+\))?"),
+            (false, false) => name.to_owned(),
+        }
     });
     json!({ "type": "string", "pattern": format!("^(?:{})$", names.collect::<Vec<_>>().join("|")) })
 }
