@@ -9,7 +9,10 @@ use stratus_access::{Action, Caller, Grants, resolve};
 use stratus_storage::Sql;
 
 use crate::{
-    definition::{CollectionDefinition, DefinitionError, FieldDefinition, Strength, check},
+    definition::{
+        CollectionDefinition, DefinitionError, FieldDefinition, ORDER_KEY, PARENT_KEY, SYSTEM_KEYS, Strength,
+        check,
+    },
     insert::with_free_slug,
     physical::{Column, Index, Physical, State},
     texts::Texts,
@@ -110,9 +113,8 @@ impl Shape {
         })
     }
 
-    /// The dotted paths of all references in it, with their strength, through objects, lists and
-    /// blocks; each with whether its first field is private.
-    pub(crate) fn references(&self) -> Vec<(&str, Strength, bool)> {
+    /// All references in it, through objects, lists and blocks.
+    pub(crate) fn references(&self) -> Vec<ReferencePath<'_>> {
         let mut found = Vec::new();
         for field in &self.fields {
             references_in(field, field.definition.private, &mut found);
@@ -121,14 +123,41 @@ impl Shape {
     }
 }
 
-fn references_in<'f>(field: &'f Field, private: bool, found: &mut Vec<(&'f str, Strength, bool)>) {
-    let mut all = |shape: &'f Shape| shape.fields.iter().for_each(|it| references_in(it, private, found));
+/// A reference somewhere in a document.
+pub(crate) struct ReferencePath<'f> {
+    pub(crate) path: &'f str,
+    pub(crate) to: &'f str,
+    pub(crate) strength: Strength,
+    /// Whether its first field is private.
+    pub(crate) is_private: bool,
+}
+
+fn references_in<'f>(field: &'f Field, is_private: bool, found: &mut Vec<ReferencePath<'f>>) {
+    let mut all = |shape: &'f Shape| shape.fields.iter().for_each(|it| references_in(it, is_private, found));
     match &field.kind {
         FieldKind::Plain => {}
         FieldKind::Object(shape) => all(shape),
         FieldKind::Blocks(blocks) => blocks.values().for_each(all),
-        FieldKind::Array(item) => references_in(item, private, found),
-        FieldKind::Reference { strength, .. } => found.push((&field.path, *strength, private)),
+        FieldKind::Array(item) => references_in(item, is_private, found),
+        FieldKind::Reference { to, strength, .. } => {
+            found.push(ReferencePath { path: &field.path, to, strength: *strength, is_private });
+        }
+    }
+}
+
+fn filterable_in<'f>(field: &'f Field, names: &mut Vec<&'f str>) {
+    let definition = &field.definition;
+    let is_reference = matches!(field.kind, FieldKind::Reference { .. });
+    if definition.index || definition.unique || definition.facet || is_reference {
+        names.push(&field.path);
+    }
+    match &field.kind {
+        FieldKind::Object(shape) => shape.fields.iter().for_each(|it| filterable_in(it, names)),
+        FieldKind::Array(item) => filterable_in(item, names),
+        FieldKind::Blocks(blocks) => {
+            blocks.values().flat_map(|shape| &shape.fields).for_each(|it| filterable_in(it, names));
+        }
+        _ => {}
     }
 }
 
@@ -190,6 +219,26 @@ impl Collection {
     /// are of.
     pub(crate) fn public_items_at(&self, path: &str) -> Option<&Field> {
         self.shape.public_items_at(path)
+    }
+
+    /// The dotted paths that its lists can be filtered by, system keys among them; behind those of
+    /// [`references`](Self::references) stand the paths of the other collection.
+    pub fn filterable(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for field in self.fields().iter().filter(|it| !it.definition.private) {
+            filterable_in(field, &mut names);
+        }
+        if !names.contains(&ORDER_KEY) {
+            names.push(ORDER_KEY);
+        }
+        names.into_iter().chain(SYSTEM_KEYS).chain([PARENT_KEY]).collect()
+    }
+
+    /// The dotted paths of its public references, through objects, lists and blocks, each with the
+    /// collection that it leads into.
+    pub fn references(&self) -> Vec<(&str, &str)> {
+        let references = self.shape.references().into_iter().filter(|it| !it.is_private);
+        references.map(|it| (it.path, it.to)).collect()
     }
 
     /// Its base grants.

@@ -54,7 +54,8 @@ pub use install::{
 };
 pub use physical::{Column, Direction, Index, State};
 pub use query::{
-    Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_CONDITIONS, MAX_LIMIT, Operand, RawCondition,
+    Count, CursorKey, DEFAULT_LIMIT, ListParams, ListQuery, MAX_CONDITIONS, MAX_LIMIT, OPERATORS, Operand,
+    RawCondition,
 };
 pub use registry::Registry;
 pub use repair::{Repaired, repair};

@@ -173,6 +173,25 @@ impl Index {
         self.keys.iter().filter(|_| !self.unique).map(|(key, _)| key.name.as_str())
     }
 
+    /// The rows that it is over.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its keys as a `sort` spells them.
+    pub fn keys(&self) -> Vec<String> {
+        let spelt = |(key, direction): &(Key, Direction)| match direction {
+            Direction::Ascending => key.name.clone(),
+            Direction::Descending => format!("-{}", key.name),
+        };
+        self.keys.iter().map(spelt).collect()
+    }
+
+    /// Whether it holds what is unique, and is no order.
+    pub fn is_unique(&self) -> bool {
+        self.unique
+    }
+
     fn new(collection: &str, state: State, mut keys: Vec<(Key, Direction)>, unique: bool) -> Self {
         // Walked backwards it is the same index, and new rows go to its end: its pages stay full,
         // where those of a descending one are split in the middle again and again.

@@ -11,10 +11,11 @@ mod predicate;
 mod value;
 
 pub(crate) use compile::{MAX_WALK, Plan, Viewer};
-pub(crate) use condition::{Condition, Test};
+pub(crate) use condition::{Condition, Side, Test};
 pub(crate) use cursor::Cursor;
 pub use cursor::CursorKey;
 pub use filter::MAX_CONDITIONS;
+pub use operator::OPERATORS;
 pub(crate) use parse::locale;
 pub(crate) use path::{Crossing, Reach};
 use serde_json::Value as Json;

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use stratus_storage::Limits;
 
 use crate::{
-    collection::{Collection, Field, FieldKind},
+    collection::{Collection, Field, FieldKind, ReferencePath},
     definition::{CollectionDefinition, DefinitionError, DefinitionProblem, Strength},
     physical::{Column, Index, hex},
 };
@@ -67,8 +67,8 @@ impl Registry {
         }
         let canonical = collections.values().map(|it| it.canonical());
         let text = [WIRE_VERSION].into_iter().chain(canonical).collect::<Vec<_>>().join("\n");
-        let strong_fields = reference_fields(&collections, |strength, _| strength == Strength::Strong);
-        let private_fields = reference_fields(&collections, |_, private| private);
+        let strong_fields = reference_fields(&collections, |it| it.strength == Strength::Strong);
+        let private_fields = reference_fields(&collections, |it| it.is_private);
         Ok(Self { collections, fingerprint: hex(text.as_bytes()), strong_fields, private_fields })
     }
 
@@ -136,13 +136,12 @@ fn too_many_columns(collections: &BTreeMap<String, Arc<Collection>>) -> Option<D
 
 fn reference_fields(
     collections: &BTreeMap<String, Arc<Collection>>,
-    wanted: impl Fn(Strength, bool) -> bool,
+    wanted: impl Fn(&ReferencePath<'_>) -> bool,
 ) -> String {
     let mut fields = Vec::new();
     for collection in collections.values() {
-        let references = collection.shape().references().into_iter();
-        let references = references.filter(|(_, strength, private)| wanted(*strength, *private));
-        fields.extend(references.map(|(path, ..)| Json::from(vec![collection.name(), path])));
+        let references = collection.shape().references().into_iter().filter(|it| wanted(it));
+        fields.extend(references.map(|it| Json::from(vec![collection.name(), it.path])));
     }
     Json::Array(fields).to_string()
 }

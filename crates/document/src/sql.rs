@@ -26,6 +26,7 @@ pub(crate) struct Builder {
 #[derive(Clone, Copy, Debug)]
 enum Context {
     Tenant,
+    Locale,
     Now,
     Principals,
     Deniable,
@@ -129,6 +130,11 @@ impl Builder {
 
     fn tenant(&mut self, tenant: &str) -> &mut Self {
         self.bind_once(Context::Tenant, || tenant)
+    }
+
+    /// Writes the placeholder of the locale of a list, of which it has one.
+    pub(crate) fn locale(&mut self, locale: &str) -> &mut Self {
+        self.bind_once(Context::Locale, || locale)
     }
 
     /// Published rows are visible within their window only.

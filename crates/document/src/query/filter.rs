@@ -6,13 +6,13 @@ use stratus_storage::Value;
 use super::{
     Operand, RawCondition,
     condition::{Comparison, Condition, Target, Test, Through},
-    operator::{Kind, Operator},
+    operator::{Kind, OPERATORS, Operator},
     path::{Crossing, Hop, MAX_HOPS, Named, NoPlace, Place, Reach, place, seen_as},
     value::{Operands, Written, facet_column},
 };
 use crate::{
     collection::{Collection, Field, FieldKind},
-    definition::{ColumnType, ORDER_KEY, PARENT_KEY, SYSTEM_KEYS},
+    definition::{ColumnType, PARENT_KEY},
     error::{DocumentError, Result},
     physical::{Key, State},
     registry::Registry,
@@ -105,7 +105,7 @@ impl Typing<'_> {
             return Err(DocumentError::parameter(whole(pointer), message));
         }
         let operator = Operator::named(operator)
-            .ok_or_else(|| wrong(format!("has an unknown operator; there are {}", Operator::names())))?;
+            .ok_or_else(|| wrong(format!("has an unknown operator; there are {}", OPERATORS.join(", "))))?;
         let operands = Operands { operand, pointer };
         let is_negative = operator.is_negative(&operands)?;
         let state = if hops.is_empty() { self.state } else { seen_as(self.state) };
@@ -128,7 +128,10 @@ impl Typing<'_> {
             // The name is not repeated: what is private and what is not there look alike.
             let message = match error {
                 NoPlace::Unknown => {
-                    format!("names no field to filter by; there are {}", filterable(self.collection))
+                    format!(
+                        "names no field to filter by; there are {}",
+                        self.collection.filterable().join(", ")
+                    )
                 }
                 NoPlace::TooFar => format!("follows more than {MAX_HOPS} references in one path"),
             };
@@ -136,7 +139,12 @@ impl Typing<'_> {
         })
     }
 
+    /// What holds of no document holds of none that a reference leads to; and SQLite can't use an index
+    /// by its name where it sees that nothing is looked for.
     fn through(&self, hop: &Hop<'_>, condition: Condition) -> Condition {
+        if matches!(condition, Condition::Constant(false)) {
+            return condition;
+        }
         Condition::Through(Through {
             field: hop.field.to_owned(),
             collection: hop.collection.clone(),
@@ -253,32 +261,4 @@ fn declared(field: &Field, indexed: bool) -> Result<()> {
         format!("`{}` has no single values to filter by, whatever is declared", field.path)
     };
     Err(DocumentError::Unindexed { message })
-}
-
-/// What a collection can be filtered by, for those who named something else.
-fn filterable(collection: &Collection) -> String {
-    let mut names = Vec::new();
-    for field in collection.fields().iter().filter(|it| !it.definition.private) {
-        filterable_in(field, &mut names);
-    }
-    if !names.contains(&ORDER_KEY) {
-        names.push(ORDER_KEY);
-    }
-    names.into_iter().chain(SYSTEM_KEYS).chain([PARENT_KEY]).collect::<Vec<_>>().join(", ")
-}
-
-fn filterable_in<'f>(field: &'f Field, names: &mut Vec<&'f str>) {
-    let definition = &field.definition;
-    let is_reference = matches!(field.kind, FieldKind::Reference { .. });
-    if definition.index || definition.unique || definition.facet || is_reference {
-        names.push(&field.path);
-    }
-    match &field.kind {
-        FieldKind::Object(shape) => shape.fields.iter().for_each(|it| filterable_in(it, names)),
-        FieldKind::Array(item) => filterable_in(item, names),
-        FieldKind::Blocks(blocks) => {
-            blocks.values().flat_map(|shape| &shape.fields).for_each(|it| filterable_in(it, names));
-        }
-        _ => {}
-    }
 }

@@ -25,11 +25,10 @@ macro_rules! operators {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
             }
 
-            /// All of them, for those who named another one.
-            pub(crate) fn names() -> String {
-                [$($name),+].join(", ")
-            }
         }
+
+        /// The names of all operators of filters.
+        pub const OPERATORS: &[&str] = &[$($name),+];
     };
 }
 
