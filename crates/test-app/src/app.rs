@@ -6,7 +6,7 @@ use std::{
 };
 
 use axum::{body::Body, response::Response};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use stratus_api::{AdminToken, Api, ApiParts, Authenticator, DEFAULT_BODY_LIMIT, Tenants};
 use stratus_document::{CursorKey, DocumentsService, Registry};
 use stratus_storage::Database;
@@ -14,6 +14,7 @@ use stratus_storage::Database;
 use crate::{
     definitions,
     moment::{MOMENT, Moment},
+    plans::{PLANS, tell},
     reset::{RESET, reset},
 };
 
@@ -25,6 +26,10 @@ pub const HOST: &str = "stratus.test";
 
 /// The host of the tenant `second`.
 pub const SECOND_HOST: &str = "second.test";
+
+/// The header that asks for [`with_corpora`](crate::with_corpora) in the place of the program's
+/// collections.
+pub const CORPORA: HeaderName = HeaderName::from_static("x-test-corpora");
 
 /// The API over a database, with a time and a randomness that each request brings along.
 pub struct TestApp {
@@ -55,27 +60,43 @@ impl TestApp {
             Ok(moment) => moment,
             Err(why) => return own(StatusCode::BAD_REQUEST, why),
         };
-        if request.uri().path() == RESET {
-            return self.reset(request.method(), &moment).await;
+        if request.headers_mut().remove(CORPORA).is_some() {
+            let app = Self::of(Arc::clone(&self.database), definitions::with_corpora());
+            return app.answer(&moment, request).await;
         }
-        self.api(&moment).serve(request).await
+        self.answer(&moment, request).await
     }
 
-    async fn reset(&self, method: &Method, moment: &Moment) -> Response {
-        if method != Method::POST {
-            return own(StatusCode::METHOD_NOT_ALLOWED, "`POST` it".to_owned());
+    async fn answer(&self, moment: &Moment, request: Request<Body>) -> Response {
+        match request.uri().path() {
+            RESET | PLANS if request.method() != Method::POST => {
+                own(StatusCode::METHOD_NOT_ALLOWED, "`POST` it".to_owned())
+            }
+            RESET => self.reset(moment).await,
+            PLANS => self.plans(moment, request).await,
+            _ => self.api(Arc::clone(&self.database), moment).serve(request).await,
         }
+    }
+
+    async fn plans(&self, moment: &Moment, request: Request<Body>) -> Response {
+        match tell(&self.database, request.into_body(), &|watched| self.api(watched, moment)).await {
+            Ok(told) => own(StatusCode::OK, told),
+            Err(error) => own(StatusCode::BAD_REQUEST, format!("{error:?}")),
+        }
+    }
+
+    async fn reset(&self, moment: &Moment) -> Response {
         match reset(&*self.database, &moment.clock(), &self.registry).await {
             Ok(()) => own(StatusCode::OK, "reset".to_owned()),
             Err(error) => own(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}")),
         }
     }
 
-    /// The API for one request.
-    fn api(&self, moment: &Moment) -> Api {
+    /// The API for one request, over the database or over one that watches it.
+    fn api(&self, database: Arc<dyn Database>, moment: &Moment) -> Api {
         let (clock, entropy) = (Arc::new(moment.clock()), Arc::new(moment.entropy()));
         let service = DocumentsService::new(
-            Arc::clone(&self.database),
+            Arc::clone(&database),
             Arc::clone(&self.registry),
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
@@ -83,7 +104,7 @@ impl TestApp {
         );
         Api::new(ApiParts {
             service,
-            database: Arc::clone(&self.database),
+            database,
             clock,
             entropy,
             authenticator: authenticator(),

@@ -20,6 +20,7 @@ mod app {
     mod described;
     mod description;
     mod fuzz;
+    mod plans;
     mod pretty;
     mod story;
     mod target;

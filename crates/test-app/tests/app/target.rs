@@ -65,7 +65,8 @@ impl Target {
         Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new() }
     }
 
-    fn sqlite(
+    /// A program over SQLite.
+    pub(crate) fn sqlite(
         name: &'static str,
         options: SqliteOptions,
         app: impl FnOnce(Arc<dyn Database>) -> TestApp,
