@@ -168,17 +168,31 @@ fn entered(term: &str) -> String {
     term.to_owned()
 }
 
-/// What a plan does, without the numbers of its steps.
+/// What a plan looks up, scans and gathers, in no order. How translations are gathered is not the same.
 #[cfg(feature = "workerd")]
-pub(crate) fn steps(statement: &Explained) -> Vec<&str> {
-    statement.steps.iter().map(|(_, _, step)| step.as_str()).collect()
+pub(crate) fn looks(statement: &Explained) -> Vec<String> {
+    let steps = statement.steps.iter().map(|(_, _, step)| step);
+    let is_look =
+        |it: &&String| it.starts_with("SEARCH ") || it.starts_with("SCAN ") || it.contains("TEMP B-TREE");
+    let is_gathered = |it: &&String| it.contains("TEMP B-TREE") && is_of_few(&statement.sql);
+    let looks = steps.filter(is_look).filter(|it| !is_gathered(it));
+    let mut looks: Vec<_> = looks.map(|it| it.replace(" EXISTS USING", " USING")).collect();
+    looks.sort_unstable();
+    looks
 }
 
-/// The steps that only one of two plans has.
+/// A statement without the names that are of one collection.
 #[cfg(feature = "workerd")]
-pub(crate) fn difference(one: &[&str], other: &[&str]) -> String {
-    let only = |these: &[&str], those: &[&str]| {
-        these.iter().filter(|it| !those.contains(it)).copied().collect::<Vec<_>>().join("; ")
-    };
-    format!("- {}\n+ {}", only(one, other), only(other, one))
+pub(crate) fn nameless(sql: &str) -> String {
+    let mut text = String::with_capacity(sql.len());
+    for (at, part) in sql.split('\'').enumerate() {
+        // Every other part stands in quotes.
+        if at % 2 == 0 {
+            let words = part.split_inclusive([' ', '.', ',', '(', ')']);
+            words.for_each(|it| {
+                text.push_str(if it.starts_with("ix_") || it.starts_with("q_") { "_ " } else { it })
+            });
+        }
+    }
+    text
 }

@@ -119,7 +119,7 @@ fn document(collection: &Collection, n: usize, ids: &Ids) -> Value {
 /// A value of a field in the document of that number; nothing where it may be absent and is. Of what
 /// is no unique value there are four: lists have ties.
 fn value(field: &FieldDefinition, n: usize, ids: &Ids) -> Option<Value> {
-    if n % 5 == 0 && !field.required {
+    if n.is_multiple_of(5) && !field.required {
         return None;
     }
     let kind = n % 4;
@@ -135,7 +135,7 @@ fn value(field: &FieldDefinition, n: usize, ids: &Ids) -> Option<Value> {
         FieldType::Slug => WORDS[kind].into(),
         FieldType::Richtext => json!({"type": "doc", "content": []}),
         FieldType::Number | FieldType::Integer => json!(kind + 1),
-        FieldType::Boolean => json!(n % 3 == 0),
+        FieldType::Boolean => json!(n.is_multiple_of(3)),
         FieldType::Date => json!(format!("2026-01-0{}", kind + 1)),
         FieldType::Datetime => json!(format!("2026-01-0{}T00:00:00Z", kind + 1)),
         FieldType::Email => json!("a@example.org"),

@@ -21,6 +21,9 @@ pub(crate) const LIMIT: u64 = 20;
 /// Documents of the pages on the way to a far one.
 const STRIDE: u64 = 100;
 
+/// Documents of a page that is looked at row by row: its statement is the same for any number.
+const FEW: u64 = 2;
+
 /// How many references are followed at most.
 const HOPS: usize = 4;
 
@@ -101,7 +104,7 @@ pub(crate) async fn explore(asker: &mut Asker, ids: &Ids, chosen: impl Fn(&str) 
         other: 0,
         tests: BTreeMap::new(),
     };
-    for collection in registry.collections() {
+    for collection in registry.collections().filter(|it| reach(&registry, it, &chosen)) {
         explorer.learn(collection).await;
     }
     for collection in registry.collections().filter(|it| chosen(it.name())) {
@@ -112,6 +115,21 @@ pub(crate) async fn explore(asker: &mut Asker, ids: &Ids, chosen: impl Fn(&str) 
         explorer.single(collection).await;
     }
     explorer.seen
+}
+
+/// Whether a collection is chosen, or references lead from a chosen one to it.
+fn reach(registry: &Registry, collection: &Collection, chosen: impl Fn(&str) -> bool) -> bool {
+    let mut reached: Vec<&str> = registry.collections().map(|it| it.name()).filter(|it| chosen(it)).collect();
+    let mut at = 0;
+    while let Some(from) = reached.get(at).and_then(|it| registry.collection(it)) {
+        at += 1;
+        for (_, to) in from.references() {
+            if !reached.contains(&to) {
+                reached.push(to);
+            }
+        }
+    }
+    reached.contains(&collection.name())
 }
 
 /// The operators that were among what was seen, in any form.
@@ -138,7 +156,7 @@ impl Explorer<'_> {
                 if known.is_some() {
                     break;
                 }
-                let list = format!("/api/{name}?filter[{path}]={}&limit={LIMIT}", values[0]);
+                let list = format!("/api/{name}?filter[{path}]={}&limit={FEW}", values[0]);
                 if self.ask(&list, is_closed).await.status == 200 {
                     known = Some(values);
                 }
@@ -154,8 +172,8 @@ impl Explorer<'_> {
             for operator in OPERATORS {
                 let test = test(path, operator, values);
                 self.turn += 1;
-                let count = if self.turn % 3 == 0 { "&count=exact" } else { "" };
-                let list = format!("/api/{name}?filter{test}&limit={LIMIT}{count}");
+                let count = if self.turn.is_multiple_of(3) { "&count=exact" } else { "" };
+                let list = format!("/api/{name}?filter{test}&limit={FEW}{count}");
                 let seen = self.look(&list, is_closed, false, Page::First).await;
                 if seen.told.status == 200 {
                     self.tests.entry(key.clone()).or_default().push((operator, test));
@@ -239,7 +257,7 @@ impl Explorer<'_> {
             for (_, test) in self.tests(collection, path) {
                 // What every collection has is asked now here, now there.
                 self.other += 1;
-                if !is_own(collection, path) && self.other % 5 > 0 {
+                if !is_own(collection, path) && !self.other.is_multiple_of(5) {
                     continue;
                 }
                 let state = STATES[self.turn % 3];
@@ -289,7 +307,7 @@ impl Explorer<'_> {
                 used.push(operator);
                 let test = test.replacen('[', &format!("[{way}."), 1);
                 let state = STATES[self.turn % 3];
-                let not = if self.turn / 3 % 2 == 0 { "" } else { "[not]" };
+                let not = if (self.turn / 3).is_multiple_of(2) { "" } else { "[not]" };
                 self.turn += 1;
                 let list = format!("/api/{}?state={}&filter{not}{test}", collection.name(), state.name());
                 self.pages(&list, state).await;
@@ -396,7 +414,7 @@ impl Explorer<'_> {
     /// The first page of a list that is looked at row by row.
     async fn pages(&mut self, list: &str, state: State) {
         let is_admin = self.needs_admin(list, state);
-        self.look(&format!("{list}&limit={LIMIT}"), is_admin, false, Page::First).await;
+        self.look(&format!("{list}&limit={FEW}"), is_admin, false, Page::First).await;
     }
 
     /// Everyone reads what is published of most collections.
