@@ -1,5 +1,5 @@
 //! The API's behaviour as data: `fixtures/transcripts` on SQLite, on SQLite as strict as D1, and
-//! on D1 inside workerd, equal to the byte.
+//! on D1 inside workerd, equal to the byte; and the plans of what it asks the database.
 //!
 //! What needs a Worker is behind the feature `workerd`: `cargo xtask transcripts` builds one, starts
 //! it and runs these. `UPDATE_TRANSCRIPTS=1` writes the answers of SQLite into the stories, and into
