@@ -14,6 +14,7 @@ use stratus_storage::Database;
 use crate::{
     definitions,
     moment::{MOMENT, Moment},
+    plans::{PLANS, tell},
     reset::{RESET, reset},
 };
 
@@ -27,7 +28,8 @@ pub const HOST: &str = "stratus.test";
 pub const SECOND_HOST: &str = "second.test";
 
 /// The header that names other collections than the program's own: `cookbook` for those of the demo
-/// and of the small corpora, `queries` for those that random queries are asked of.
+/// and of the small corpora, `queries` for those that random queries are asked of, `corpora` for
+/// [`with_corpora`](crate::with_corpora).
 pub const COLLECTIONS: HeaderName = HeaderName::from_static("x-test-collections");
 
 /// The API over a database, with a time and a randomness that each request brings along.
@@ -69,27 +71,35 @@ impl TestApp {
     }
 
     async fn answer(&self, moment: &Moment, request: Request<Body>) -> Response {
-        if request.uri().path() == RESET {
-            return self.reset(request.method(), moment).await;
+        match request.uri().path() {
+            RESET | PLANS if request.method() != Method::POST => {
+                own(StatusCode::METHOD_NOT_ALLOWED, "`POST` it".to_owned())
+            }
+            RESET => self.reset(moment).await,
+            PLANS => self.plans(moment, request).await,
+            _ => self.api(Arc::clone(&self.database), moment).serve(request).await,
         }
-        self.api(moment).serve(request).await
     }
 
-    async fn reset(&self, method: &Method, moment: &Moment) -> Response {
-        if method != Method::POST {
-            return own(StatusCode::METHOD_NOT_ALLOWED, "`POST` it".to_owned());
+    async fn plans(&self, moment: &Moment, request: Request<Body>) -> Response {
+        match tell(&self.database, request.into_body(), &|watched| self.api(watched, moment)).await {
+            Ok(told) => own(StatusCode::OK, told),
+            Err(error) => own(StatusCode::BAD_REQUEST, format!("{error:?}")),
         }
+    }
+
+    async fn reset(&self, moment: &Moment) -> Response {
         match reset(&*self.database, &moment.clock(), &self.registry).await {
             Ok(()) => own(StatusCode::OK, "reset".to_owned()),
             Err(error) => own(StatusCode::INTERNAL_SERVER_ERROR, format!("{error:?}")),
         }
     }
 
-    /// The API for one request.
-    fn api(&self, moment: &Moment) -> Api {
+    /// The API for one request, over the database or over one that watches it.
+    fn api(&self, database: Arc<dyn Database>, moment: &Moment) -> Api {
         let (clock, entropy) = (Arc::new(moment.clock()), Arc::new(moment.entropy()));
         let service = DocumentsService::new(
-            Arc::clone(&self.database),
+            Arc::clone(&database),
             Arc::clone(&self.registry),
             Arc::clone(&clock) as _,
             Arc::clone(&entropy) as _,
@@ -97,7 +107,7 @@ impl TestApp {
         );
         Api::new(ApiParts {
             service,
-            database: Arc::clone(&self.database),
+            database,
             clock,
             entropy,
             authenticator: authenticator(),

@@ -1,4 +1,5 @@
-//! The collections of the test app: the demo's, and those that show what the demo has not.
+//! The collections of the test app: the demo's, and those that show what the demo has not; and beside
+//! them those of the corpora.
 
 use std::sync::{Arc, OnceLock};
 
@@ -37,10 +38,22 @@ const OF_QUERIES: [&str; 3] = texts! {
     "queries/collections/vault"
 };
 
+const OF_CORPORA: [&str; 3] = texts! {
+    "countries/collections/countries"
+    "compat/collections/browsers"
+    "compat/collections/features"
+};
+
 /// The collections, compiled once: a value, which may outlive a request.
 pub(crate) fn registry() -> Arc<Registry> {
     static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
     compiled(&REGISTRY, &TEXTS)
+}
+
+/// The collections of the test app and of the corpora: whatever the repository has a definition of.
+pub fn with_corpora() -> Arc<Registry> {
+    static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
+    compiled(&REGISTRY, &[&TEXTS[..], &OF_CORPORA].concat())
 }
 
 /// Other collections by name, compiled once as well.
@@ -50,6 +63,7 @@ pub(crate) fn named(name: &HeaderValue) -> Option<Arc<Registry>> {
     match name.as_bytes() {
         b"cookbook" => Some(compiled(&COOKBOOK, &OF_THE_COOKBOOK)),
         b"queries" => Some(compiled(&QUERIES, &OF_QUERIES)),
+        b"corpora" => Some(with_corpora()),
         _ => None,
     }
 }
@@ -75,6 +89,7 @@ mod tests {
         assert_eq!(count(registry()), TEXTS.len());
         assert_eq!(named("cookbook"), Some(OF_THE_COOKBOOK.len()));
         assert_eq!(named("queries"), Some(OF_QUERIES.len()));
+        assert_eq!(named("corpora"), Some(TEXTS.len() + OF_CORPORA.len()));
         assert_eq!(named("nothing"), None);
     }
 }

@@ -8,14 +8,17 @@
 //! # Invariants
 //!
 //! - Nothing is remembered from one request to the next but by the database.
-//! - The headers and the call of its own never reach the API.
+//! - The headers and the calls of its own never reach the API.
 //! - Compiles for wasm: no runtime, no driver, no clock and no randomness of the machine.
 
 mod app;
 mod definitions;
 mod moment;
+mod plans;
 mod reset;
 
 pub use app::{ADMIN_TOKEN, COLLECTIONS, HOST, SECOND_HOST, TestApp};
+pub use definitions::with_corpora;
 pub use moment::{InvalidMoment, MOMENT, Moment};
+pub use plans::PLANS;
 pub use reset::RESET;

@@ -1,4 +1,4 @@
-//! The call of the test app's own: a database as if nobody had ever used it.
+//! A call of the test app's own: a database as if nobody had ever used it.
 
 use stratus_document::{Registry, install};
 use stratus_migrations::{CORE, DOCUMENTS, EVENTS, apply};

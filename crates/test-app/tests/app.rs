@@ -1,5 +1,5 @@
 //! The API's behaviour as data: `fixtures/transcripts` on SQLite, on SQLite as strict as D1, and
-//! on D1 inside workerd, equal to the byte.
+//! on D1 inside workerd, equal to the byte; and the plans of what it asks the database.
 //!
 //! Beside them are the differential fuzz and the naive oracle of queries.
 //!
@@ -23,6 +23,7 @@ mod app {
     mod description;
     mod fuzz;
     mod oracle;
+    mod plans;
     mod pretty;
     mod story;
     mod target;

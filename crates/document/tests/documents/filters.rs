@@ -11,7 +11,7 @@ use stratus_document::{
 };
 
 use crate::{
-    fixture::{World, compare, fields},
+    fixture::{World, compare, fields, post},
     queries::definitions,
 };
 
@@ -114,6 +114,34 @@ async fn a_statement_depends_on_the_shape_of_a_query_alone() {
 }
 
 /// Nobody is asked about what is behind a collection that the caller may not know of.
+/// What no document has is false of what a reference leads to, too. SQLite sees it in the text, looks
+/// for nothing, and can't use an index by its name then.
+#[tokio::test]
+async fn a_path_of_which_nothing_can_hold_is_false() {
+    let world = World::demo().await;
+    let author = world.author("Ada").await;
+    world.create("posts", &Input { publish: true, ..post("One", &author) }).await;
+    let world = &world;
+    let found = async |operator: &str, value: &str, state: &str| {
+        let filters = vec![compare("author.type", operator, value)];
+        let params = ListParams { filters, state: Some(state.into()), ..ListParams::default() };
+        world.list(&world.admin(), "posts", &params).await.expect("a page").documents.len()
+    };
+    for state in ["published", "draft"] {
+        for (operator, value, count) in [
+            ("eq", "authors", 1),
+            ("eq", "others", 0),
+            ("ne", "others", 1),
+            ("in", "others,posts", 0),
+            ("nin", "others,posts", 1),
+            ("exists", "true", 1),
+            ("exists", "false", 0),
+        ] {
+            assert_eq!(found(operator, value, state).await, count, "{operator} {value} {state}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn paths_end_at_the_first_closed_collection() {
     let closed = |name: &str, to: &str| {

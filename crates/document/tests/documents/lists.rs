@@ -462,3 +462,37 @@ async fn a_page_that_is_exactly_full_is_the_last() {
     let page = world.list(&world.public(), "authors", &params).await.expect("a page");
     assert_eq!((page.documents.len(), page.next, page.prev), (2, None, None));
 }
+
+/// Where keys are absent or go different ways, a page goes on in several stretches: it looks at no more
+/// than a page of them.
+#[tokio::test]
+async fn a_page_of_several_stretches_looks_at_one_page() {
+    let world = World::of(vec![things()]).await;
+    for n in 0..240_usize {
+        let (name, size) = ([None, Some("a"), Some("B")][n % 3], [None, Some(1), Some(2)][n / 3 % 3]);
+        let thing = Thing { name, size, good: Some(n % 2 == 0), tags: vec![], rank: None };
+        world.create("things", &thing.input()).await;
+    }
+    for sort in ["-size,name", "size,-name", "good,-size", "-good,size", "-size,-name,-createdAt", "-name"] {
+        let mut params = ListParams { sort: Some(sort.into()), ..ListParams::default() };
+        let (mut first, mut seen) = (None, 0);
+        loop {
+            world.database.reset();
+            let page = world.list(&world.public(), "things", &params).await.expect("a page");
+            let counts = world.database.counts();
+            assert_eq!((counts.round_trips, counts.statements), (1, 1));
+            let first = *first.get_or_insert(counts.work);
+            seen += page.documents.len();
+            params.after = page.next;
+            if params.after.is_none() {
+                break;
+            }
+            assert!(
+                counts.work <= first * 3 / 2,
+                "{sort}: {} steps after {seen}, {first} at first",
+                counts.work
+            );
+        }
+        assert_eq!(seen, 240, "{sort}");
+    }
+}

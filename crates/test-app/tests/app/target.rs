@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::BodyExt as _;
 use stratus_sqlite::{SqliteDatabase, SqliteOptions, Synchronous};
+use stratus_storage::Database;
 use stratus_test_app::{COLLECTIONS, HOST, MOMENT, Moment, RESET, TestApp};
 use tempfile::TempDir;
 
@@ -41,12 +42,12 @@ enum Way {
 impl Target {
     /// SQLite, as the binary opens it.
     pub(crate) fn native() -> Self {
-        Self::sqlite("SQLite", SqliteOptions::default())
+        Self::sqlite("SQLite", SqliteOptions::default(), TestApp::new)
     }
 
     /// SQLite that refuses what D1 refuses.
     pub(crate) fn strict() -> Self {
-        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict())
+        Self::sqlite("SQLite as strict as D1", SqliteOptions::default().d1_strict(), TestApp::new)
     }
 
     /// D1 inside workerd.
@@ -58,11 +59,16 @@ impl Target {
         Self { name: "D1", way: Way::OverHttp(client), bookmark: String::new(), collections: None }
     }
 
-    fn sqlite(name: &'static str, options: SqliteOptions) -> Self {
+    /// A program over SQLite.
+    pub(crate) fn sqlite(
+        name: &'static str,
+        options: SqliteOptions,
+        app: impl FnOnce(Arc<dyn Database>) -> TestApp,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let options = options.synchronous(Synchronous::Normal);
         let database = SqliteDatabase::open(folder.path().join("stratus.db"), options).unwrap();
-        let app = TestApp::new(Arc::new(database));
+        let app = app(Arc::new(database));
         Self {
             name,
             way: Way::InProcess { app, _folder: folder },
