@@ -233,7 +233,7 @@ impl Asked {
     }
 }
 
-/// Reads run on the thread that asks, so there is nothing to wait for.
+/// Short reads run on the thread that asks, so there is nothing to wait for.
 fn at_once<T>(read: impl Future<Output = stratus_document::Result<T>>) -> Result<T> {
     Ok(read.now_or_never().context("a read waited for something")??)
 }

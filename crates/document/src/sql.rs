@@ -93,6 +93,12 @@ impl Builder {
         self
     }
 
+    /// Binds values that placeholders are written for later.
+    pub(crate) fn bind_ahead(&mut self, values: impl IntoIterator<Item = Value>) -> &mut Self {
+        self.params.extend(values);
+        self
+    }
+
     /// How many values are bound so far: the number of the last one.
     pub(crate) fn bound(&self) -> usize {
         self.params.len()

@@ -11,6 +11,10 @@ use std::{
 use futures_channel::oneshot;
 use stratus_storage::{Error, Result};
 
+/// How many reads wait for each thread at most: behind as many that run into their time limit, nobody
+/// waits to the end.
+const WAITING: usize = 8;
+
 /// Runs reads on threads of their own, on all cores but one; what is more waits its turn. A thread
 /// ends when nothing waits.
 pub(crate) struct SlowReads {
@@ -51,6 +55,9 @@ impl SlowReads {
     fn start(&self, job: Job) -> Result<()> {
         let mut line = lock(&self.line);
         if line.running == self.most {
+            if line.waiting.len() == self.most * WAITING {
+                return Err(Error::Unavailable { reason: "too many long reads wait already".to_owned() });
+            }
             line.waiting.push_back(job);
             return Ok(());
         }
@@ -60,7 +67,12 @@ impl SlowReads {
         let started =
             thread::Builder::new().name("stratus-read".to_owned()).spawn(move || work(&shared, job));
         started.map(drop).map_err(|error| {
-            lock(&self.line).running -= 1;
+            let mut line = lock(&self.line);
+            line.running -= 1;
+            if line.running == 0 {
+                // Nobody is left to take what came in between. It ends with its channel.
+                line.waiting.clear();
+            }
             Error::Unavailable { reason: format!("a thread that reads can't be started: {error}") }
         })
     }

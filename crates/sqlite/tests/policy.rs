@@ -222,7 +222,7 @@ fn reads_run_on_any_thread_without_a_runtime() {
     });
 }
 
-/// A read is ready at once: it never waits for anybody to wake it.
+/// A short read is ready at once: it waits for nobody to wake it.
 fn poll_once<T>(future: impl Future<Output = T>) -> T {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {

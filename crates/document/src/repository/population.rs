@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value as Json;
 use stratus_access::Action;
-use stratus_storage::{Rows, Session, Statement, Timestamp, Value};
+use stratus_storage::{Error as StorageError, Rows, Session, Statement, Timestamp, Value};
 
 use super::{DocumentRepository, root_index};
 use crate::{
@@ -135,7 +135,11 @@ impl DocumentRepository {
         while !level.is_empty() {
             let wanted = gathering.wanted(&level)?;
             if !wanted.is_empty() {
-                let rows = session.query(&targets(scope, state, &viewer, &wanted, gathering.room())).await?;
+                let targets = targets(scope, state, &viewer, &wanted, gathering.room());
+                let rows = session.query(&targets).await.map_err(|error| match error {
+                    StorageError::TooSlow { .. } => too_slow(),
+                    error => DocumentError::Storage(error),
+                })?;
                 self.learn(&mut gathering, wanted, rows)?;
             }
             level = gathering.descend(level)?;
@@ -347,6 +351,12 @@ impl<'s> Gathering<'s> {
 fn too_many_documents() -> DocumentError {
     let what = format!("it refers to more than {MAX_POPULATED} documents");
     DocumentError::TooMuchToPopulate { what }
+}
+
+fn too_slow() -> DocumentError {
+    DocumentError::TooMuchToPopulate {
+        what: "to find what it refers to takes longer than a read may".to_owned(),
+    }
 }
 
 fn too_much_held() -> DocumentError {

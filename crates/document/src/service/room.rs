@@ -27,15 +27,12 @@ const CONTENT: &str = "d.data AS data";
 
 const SIZE: &str = "octet_length(d.data) + octet_length(d.data_private)";
 
-/// What the rows of the documents `[id, version]` of a list take, as often as each is looked at: as the
-/// head, as the public row, and as the version that is restored.
-const SIZE_OF_ALL: [&str; 3] = [
-    "(SELECT sum((octet_length(s.data) + octet_length(s.data_private)) \
-     * (s.is_current_draft + s.is_published + (s.version_number IS json_extract(t.value, '$[1]')))) \
-     FROM json_each(",
-    ") AS t CROSS JOIN documents AS s INDEXED BY documents_version \
-     ON s.root_id = json_extract(t.value, '$[0]') WHERE s.tenant_id = ",
-    ") <= ",
+/// The rows of the documents `[id, version]` of a list that are looked at: the head, the public row,
+/// and the version that is restored. Each is found by its key, whatever the history.
+const LOOKED_AT: [(&str, &str); 3] = [
+    ("documents_head", "s.is_current_draft = 1"),
+    ("documents_published", "s.is_published = 1"),
+    ("documents_version", "s.version_number = json_extract(t.value, '$[1]')"),
 ];
 
 /// How much content one look may take out.
@@ -96,9 +93,8 @@ impl Room {
                 sql.push(SIZE).push(" <= ").bind(number(*bytes));
             }
             Self::Among(list) => {
-                let [sum, of, end] = SIZE_OF_ALL;
-                sql.push(SIZE).push(SMALL_OR).push(sum).bind(list.as_str()).push(of).bind(tenant);
-                sql.push(end).bind(number(MAX_HELD));
+                sql.bind_ahead([Value::from(list.as_str()), Value::from(tenant), number(MAX_HELD)]);
+                among(sql, first);
             }
         }
         sql.push(" THEN d.data ELSE '{}' END AS data").push(after).push(", CASE WHEN ");
@@ -108,14 +104,24 @@ impl Room {
             Self::Share(_) => {
                 sql.push(SIZE).push(" <= ").again_bound(first);
             }
-            Self::Among(_) => {
-                let [sum, of, end] = SIZE_OF_ALL;
-                sql.push(SIZE).push(SMALL_OR).push(sum).again_bound(first).push(of).again_bound(first + 1);
-                sql.push(end).again_bound(first + 2);
-            }
+            Self::Among(_) => among(sql, first),
         }
         sql.push(" THEN d.data_private END AS data_private");
     }
+}
+
+/// Whether the row is small, or all rows that are looked at take no more than they may. The list, the
+/// tenant and the bytes are the parameters from `first`.
+fn among(sql: &mut Builder, first: usize) {
+    sql.push(SIZE).push(SMALL_OR).push("(SELECT sum(bytes) FROM (");
+    for (at, (index, which)) in LOOKED_AT.iter().enumerate() {
+        sql.push(if at > 0 { " UNION ALL " } else { "" });
+        sql.push("SELECT octet_length(s.data) + octet_length(s.data_private) AS bytes FROM json_each(");
+        sql.again_bound(first).push(") AS t CROSS JOIN documents AS s INDEXED BY ").push(index);
+        sql.push(" ON s.root_id = json_extract(t.value, '$[0]') AND ").push(which);
+        sql.push(" WHERE s.tenant_id = ").again_bound(first + 1);
+    }
+    sql.push(")) <= ").again_bound(first + 2);
 }
 
 fn number(bytes: usize) -> Value {

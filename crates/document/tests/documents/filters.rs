@@ -113,7 +113,6 @@ async fn a_statement_depends_on_the_shape_of_a_query_alone() {
     assert_eq!(texts.len(), 1, "{texts:#?}");
 }
 
-/// Nobody is asked about what is behind a collection that the caller may not know of.
 /// What no document has is false of what a reference leads to, too. SQLite sees it in the text, looks
 /// for nothing, and can't use an index by its name then.
 #[tokio::test]
@@ -142,6 +141,7 @@ async fn a_path_of_which_nothing_can_hold_is_false() {
     }
 }
 
+/// Nobody is asked about what is behind a collection that the caller may not know of.
 #[tokio::test]
 async fn paths_end_at_the_first_closed_collection() {
     let closed = |name: &str, to: &str| {

@@ -59,10 +59,12 @@ type Faults = BTreeMap<Asked, Vec<String>>;
 fn faults(seen: &[Seen], budget: u64) -> Faults {
     let declared = check::declared();
     let (mut known, mut faults) = (BTreeSet::new(), Faults::new());
-    for Seen { asked, told, by_index, .. } in seen {
+    for Seen { asked, told, by_index, page } in seen {
         let mut found = Vec::new();
-        if told.status >= 500 {
-            found.push(format!("{}", told.status));
+        // Of single documents, some are not there.
+        let is_fine = told.status == 200 || told.status == 404 && *page == Page::Any;
+        if !is_fine {
+            found.push(format!("{}: {}", told.status, told.refusal));
         }
         for statement in told.statements.iter().filter(|it| known.insert(&it.sql)) {
             found.extend(check::faults(statement, &declared));
@@ -89,8 +91,9 @@ fn assert_covered(seen: &[Seen]) {
 }
 
 /// A page that goes on takes what another one takes that goes on in the same way, however far it is.
-/// Heads have no windows, of which one more or less is a row more or less.
-fn assert_even(seen: &[Seen]) {
+/// Heads have no windows, of which one more or less is a row more or less. `by` is how much more or less
+/// it may be where the walk is one stretch; of several, one more or less is begun.
+fn assert_even(seen: &[Seen], by: f64) {
     let (mut second, mut compared) = (None, 0);
     for it in seen.iter().filter(|it| it.by_index && it.asked.path.contains("state=draft")) {
         match (it.page, it.told.next.is_some()) {
@@ -101,13 +104,8 @@ fn assert_even(seen: &[Seen]) {
                 let (near, far) = (second.told.work as f64, it.told.work as f64);
                 if check::stretches(second) == check::stretches(it) {
                     compared += 1;
-                    // Keys that are equal are compared on, and of several stretches one more or less is
-                    // begun.
-                    assert!(
-                        (near - far).abs() <= near * 0.1,
-                        "{near} on page 2, {far} later: {:?}",
-                        it.asked
-                    );
+                    let by = if check::stretches(it).len() == 1 { by } else { 0.1 };
+                    assert!((near - far).abs() <= near * by, "{near} on page 2, {far} later: {:?}", it.asked);
                 }
             }
             _ => {}
@@ -147,7 +145,8 @@ async fn native() -> (Asker, Ids, Vec<Seen>) {
     let seen = shapes::explore(&mut asker, &ids, |_| true).await;
     assert_none(&faults(&seen, LIMIT * STEPS_A_DOCUMENT));
     assert_covered(&seen);
-    assert_even(&seen);
+    // Steps, not rows: keys that are equal are compared on.
+    assert_even(&seen, 0.1);
     (asker, ids, seen)
 }
 
@@ -210,7 +209,7 @@ async fn on_d1() {
     }
     println!("plans: {} reads on D1", seen.len());
     assert_none(&faults(&seen, ROWS));
-    assert_even(&seen);
+    assert_even(&seen, 0.05);
     let permitted = permitted(&mut worker, &ids, &lists).await;
     assert_none(&faults(&permitted, ROWS));
     assert!(others.is_empty(), "{} plans are others\n{}", others.len(), others.join("\n"));

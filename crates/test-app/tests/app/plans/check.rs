@@ -53,8 +53,8 @@ pub(crate) fn faults(statement: &Explained, declared: &BTreeSet<String>) -> Vec<
         return vec![format!("can't be prepared: {sql}")];
     }
     let made: BTreeSet<&str> = steps.iter().filter_map(|(_, _, step)| made(step)).collect();
+    let mut faults = unentered(sql, steps, declared);
     let within = |parent: i64| steps.iter().find(|it| it.0 == parent).map_or("", |it| it.2.as_str());
-    let mut faults = Vec::new();
     for (_, parent, step) in steps {
         let is_fine = if let Some(what) = step.strip_prefix("SCAN ") {
             what.contains("VIRTUAL TABLE")
@@ -112,6 +112,27 @@ fn is_by_key(search: &str, sql: &str, declared: &BTreeSet<String>) -> bool {
     declared.contains(index)
         && !walks.is_empty()
         && walks.iter().any(|it| it.iter().all(|it| entered.contains(&&**it)))
+}
+
+/// The walks that no step enters by everything that they are bound by: another walk of the same index
+/// may be bound by less.
+fn unentered(sql: &str, steps: &[(i64, i64, String)], declared: &BTreeSet<String>) -> Vec<String> {
+    let named: BTreeSet<_> =
+        sql.split(" INDEXED BY ").skip(1).filter_map(|it| it.split(' ').next()).collect();
+    let mut faults = Vec::new();
+    for index in named.into_iter().filter(|it| declared.contains(*it)) {
+        let by = format!("INDEX {index} (");
+        let entries = steps.iter().filter_map(|(_, _, step)| step.split_once(&by));
+        let entries = entries.map(|(_, it)| it.trim_end_matches(" LEFT-JOIN"));
+        let entries: Vec<Vec<_>> =
+            entries.map(|it| it.strip_suffix(')').unwrap_or(it).split(" AND ").collect()).collect();
+        for walk in walks(sql, index) {
+            if !entries.iter().any(|entry| walk.iter().all(|it| entry.contains(&&**it))) {
+                faults.push(format!("nothing enters {index} by {walk:?}, in: {sql}"));
+            }
+        }
+    }
+    faults
 }
 
 /// The conditions of each walk of an index, as a plan spells them.
