@@ -52,6 +52,38 @@ fn all<'a>(posts: &'a [String], change: impl Fn(&'a str) -> Change<'a>) -> Vec<O
     posts.iter().map(|id| Operation::new("posts", change(id))).collect()
 }
 
+/// Versions have bytes, too, and documents may have many.
+#[tokio::test]
+async fn a_look_is_weighed_without_the_history() {
+    let world = World::demo().await;
+    let (admin, any) = (world.admin(), Precondition::Any);
+    let author = world.author("Ada").await;
+    let mut posts = Vec::new();
+    for n in 0..3 {
+        let long = json!({ "title": format!("t{n}"), "body": "b".repeat(40_000), "author": author });
+        posts.push(world.create("posts", &fields(long)).await.document.id);
+    }
+    let title = |n: usize| fields(json!({ "title": format!("at {n}") }));
+    let patched = async |n: usize| {
+        let (title, mut work) = (title(n), 0);
+        world.recording.take();
+        let patch = |id| Change::Patch { id, precondition: &any, input: &title };
+        world.service.write(&admin, &all(&posts, patch), None).await.expect("a batch");
+        for look in world.recording.take().iter().take_while(|it| it.sql.starts_with("SELECT")) {
+            work += world.sqlite.session(Consistency::Primary).query(look).await.expect("a look").work();
+        }
+        work
+    };
+    let first = patched(0).await;
+    for n in 1..30 {
+        for id in &posts {
+            world.service.patch(&admin, "posts", id, &any, &title(n)).await.expect("a patch");
+        }
+    }
+    let last = patched(30).await;
+    assert!(last <= first + first / 10, "{first} steps with one version each, {last} with thirty");
+}
+
 /// A megabyte and a half each: what is refused is not read.
 #[tokio::test]
 async fn a_look_takes_out_so_much_at_most() {
