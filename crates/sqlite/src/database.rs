@@ -1,6 +1,6 @@
 //! The SQL port over one SQLite file.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{borrow::Borrow as _, fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use stratus_storage::{Consistency, Database, Error, Limits, Result, Rows, Session, Statement};
@@ -131,47 +131,40 @@ struct SqliteSession {
 }
 
 impl SqliteSession {
-    /// Begins a read again that has turned out to be long, where nobody waits behind it.
-    async fn read_slowly<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Readers) -> Answer<T> + Send + 'static,
-    ) -> Result<T> {
+    /// Reads on this thread; what turns out to be long is begun again where nobody waits behind it.
+    async fn read<S, T>(&self, asked: &S, read: fn(&Readers, &S, Patience) -> Answer<T>) -> Result<T>
+    where
+        S: ?Sized + ToOwned + Sync + 'static,
+        S::Owned: Send + 'static,
+        T: Send + 'static,
+    {
+        let long = match read(&self.inner.readers, asked, Patience::Brief) {
+            Ok(answer) => return Ok(answer),
+            Err(Unanswered::Failed(error)) => return Err(error),
+            Err(Unanswered::TakesLong) => asked.to_owned(),
+        };
         let inner = Arc::clone(&self.inner);
-        let read = move || {
-            read(&inner.readers).map_err(|why| match why {
+        let again = move || {
+            read(&inner.readers, long.borrow(), Patience::Full).map_err(|why| match why {
                 Unanswered::Failed(error) => error,
                 Unanswered::TakesLong => Error::Unavailable { reason: "a read was interrupted".to_owned() },
             })
         };
-        self.inner.slow_reads.run(read).await
+        self.inner.slow_reads.run(again).await
     }
 }
 
 #[async_trait]
 impl Session for SqliteSession {
     async fn query(&self, statement: &Statement) -> Result<Rows> {
-        match self.inner.readers.query(statement, Patience::Brief) {
-            Ok(rows) => Ok(rows),
-            Err(Unanswered::Failed(error)) => Err(error),
-            Err(Unanswered::TakesLong) => {
-                let statement = statement.clone();
-                self.read_slowly(move |readers| readers.query(&statement, Patience::Full)).await
-            }
-        }
+        self.read(statement, Readers::query).await
     }
 
     async fn batch(&self, statements: &[Statement]) -> Result<Vec<Rows>> {
         if statements.is_empty() {
             Ok(Vec::new())
         } else if statements.iter().all(is_select) {
-            match self.inner.readers.batch(statements, Patience::Brief) {
-                Ok(answers) => Ok(answers),
-                Err(Unanswered::Failed(error)) => Err(error),
-                Err(Unanswered::TakesLong) => {
-                    let statements = statements.to_vec();
-                    self.read_slowly(move |readers| readers.batch(&statements, Patience::Full)).await
-                }
-            }
+            self.read(statements, Readers::batch).await
         } else {
             self.inner.writer.write(statements.to_vec()).await
         }

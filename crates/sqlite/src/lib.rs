@@ -2,7 +2,8 @@
 //!
 //! A database is one file in WAL mode. Reads run on the calling thread, on a small pool of
 //! read-only connections; what turns out to be long is begun again on a thread of its own. Writes go to
-//! one thread that commits batches which wait together in one transaction with one fsync. Several processes may use the same file.
+//! one thread that commits batches which wait together in one transaction with one fsync. Several
+//! processes may use the same file.
 //!
 //! # Invariants
 //!

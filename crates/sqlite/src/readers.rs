@@ -51,7 +51,7 @@ impl Readers {
     /// Answers reading statements from one snapshot.
     pub(crate) fn batch(&self, statements: &[Statement], patience: Patience) -> Answer<Vec<Rows>> {
         if let [only] = statements {
-            return self.with(patience, |connection| Ok(vec![connection.read(only)?]));
+            return self.query(only, patience).map(|rows| vec![rows]);
         }
         self.with(patience, |connection| {
             connection.control("BEGIN DEFERRED").map_err(storage_error)?;

@@ -194,13 +194,19 @@ async fn malformed_keys_are_refused_where_they_mean_something() {
     assert_eq!(count(&app, "idempotency_keys").await, 0);
 }
 
-#[tokio::test]
-async fn rights_come_before_what_was_kept() {
-    let app = App::new().await;
+/// The address of a page that the public may update.
+async fn page_of_everyone(app: &App) -> String {
     let id = app.make("pages", json!({"publish": true, "fields": {"title": "T"}})).await;
     let uri = format!("/api/pages/{id}");
     let allow = json!({"permissions": [{"principal": "public", "action": "update", "effect": "allow"}]});
     app.done(put(&format!("{uri}/permissions"), "*", allow)).await;
+    uri
+}
+
+#[tokio::test]
+async fn rights_come_before_what_was_kept() {
+    let app = App::new().await;
+    let uri = page_of_everyone(&app).await;
     let ask = || patch(&uri, "*", json!({"fields": {"title": "U"}})).under("k");
     let first = app.ask(ask()).await;
     assert_eq!(first.status, 200, "{first:?}");
@@ -212,10 +218,7 @@ async fn rights_come_before_what_was_kept() {
 #[tokio::test]
 async fn what_is_in_the_trash_is_told_to_those_who_may_recover_it() {
     let app = App::new().await;
-    let id = app.make("pages", json!({"publish": true, "fields": {"title": "T"}})).await;
-    let uri = format!("/api/pages/{id}");
-    let allow = json!({"permissions": [{"principal": "public", "action": "update", "effect": "allow"}]});
-    app.done(put(&format!("{uri}/permissions"), "*", allow)).await;
+    let uri = page_of_everyone(&app).await;
     let ask = || patch(&uri, "*", json!({"fields": {"title": "U"}})).under("k");
     let (first, of_admin) = (app.ask(ask()).await, app.ask(ask().admin()).await);
     assert_eq!((first.status, of_admin.status), (200, 200), "{first:?}");
